@@ -1,0 +1,79 @@
+"""The application: its commands, and what becomes of errors."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from aecli.cli import anomaly, check, embed, evaluate, info, parts, reconstruct, resume, sample, schema, train
+
+app = typer.Typer(
+    name="aecli",
+    help="Train, evaluate and apply autoencoders from one YAML.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (check, train, resume, evaluate, embed, reconstruct, sample):
+    app.command(name=module.NAME)(module.command)
+app.add_typer(anomaly.app, name="anomaly")
+for module in (parts, schema, info):
+    app.command(name=module.NAME)(module.command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from aecli import __version__
+
+        typer.echo(f"aecli {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Train, evaluate and apply autoencoders from one YAML."""
+    context.obj = {"quiet": quiet}
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run one command line; its exit code."""
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        result: Any = app(arguments, prog_name="aecli", standalone_mode=False)
+    except typer.Abort:
+        return 130
+    except typer.TyperException as error:
+        error.show()
+        return error.exit_code
+    except KeyboardInterrupt:
+        return _say("interrupted", 130)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of a pipe has gone: nothing is left to say, and nobody to say it to
+        return 0
+    except MemoryError:
+        return _say("out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
+    except Exception as error:
+        from aecli.config.problems import AecliError
+
+        if not isinstance(error, AecliError):
+            raise
+        return _say("\n".join(f"error: {p}" for p in error.problems), int(error.exit_code))
+    return result if isinstance(result, int) else 0
+
+
+def _say(text: str, code: int) -> int:
+    sys.stderr.write(text + "\n")
+    return code
+
+
+def _terminate(number: int, frame: Any) -> None:
+    raise SystemExit(143)

@@ -1,0 +1,32 @@
+"""aecli embed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aecli.cli.common import (
+    OUTPUTS, CheckpointOption, DataOption, Root, RunArgument, SeedOption, SplitOption, open_trained,
+)  # fmt: skip
+
+NAME = "embed"
+
+
+def command(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz or .csv file.")],
+    data: DataOption = None,
+    split: SplitOption = None,
+    stochastic: Annotated[bool, typer.Option("--stochastic", help="Draw the code instead of taking its mean.")] = False,
+    seed: SeedOption = 0,
+    runs: Root = OUTPUTS,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Write the code of each row, in input order."""
+    from aecli.tasks.embed import embed
+
+    trained = open_trained(run, runs, checkpoint)
+    embed(trained, data, output, stochastic=stochastic, seed=seed, split=split)
+    typer.echo(str(output))

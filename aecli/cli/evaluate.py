@@ -1,0 +1,50 @@
+"""aecli eval."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aecli.cli.common import (
+    OUTPUTS, CheckpointOption, DataOption, JsonOption, Reporter, RunArgument, SplitOption, note, number, open_trained,
+    print_json, table,
+)  # fmt: skip
+
+NAME = "eval"
+
+
+def command(
+    context: typer.Context,
+    run: RunArgument,
+    data: DataOption = None,
+    split: SplitOption = None,
+    metrics: Annotated[
+        str | None, typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation.")
+    ] = None,
+    importance_samples: Annotated[
+        int, typer.Option("--importance-samples", min=1, help="Draws per example for nll.")
+    ] = 500,
+    output: Annotated[Path, typer.Option("--output", "--runs", help="The folder that holds the runs.")] = OUTPUTS,
+    checkpoint: CheckpointOption = "best",
+    json: JsonOption = False,
+) -> None:
+    """Measure a run: reconstruction, every term of its objective, likelihood, representation."""
+    from aecli.tasks.evaluate import evaluate
+
+    trained = open_trained(run, output, checkpoint)
+    groups = [name.strip() for name in metrics.split(",") if name.strip()] if metrics is not None else None
+    with Reporter(context.obj["quiet"]) as progress:
+        report = evaluate(trained, data, split, groups, importance_samples=importance_samples, say=progress.say)
+    if json:
+        print_json(report)
+        return
+    rows = [
+        (name, number(value), number(report["stderr"].get(name)), report["units"].get(name, ""))
+        for name, value in report["metrics"].items()
+    ]
+    typer.echo(f"{report['run']}  {report['split']}: {report['examples']} examples")
+    typer.echo(table(rows, ("metric", "value", "stderr", "unit")))
+    for text in report.get("notes", []):
+        note(f"note: {text}")

@@ -1,0 +1,51 @@
+"""aecli list."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from aecli.cli.common import JsonOption, print_json
+
+NAME = "list"
+
+
+def command(
+    room: Annotated[str | None, typer.Argument(help="Only this room, e.g. penalty.")] = None, json: JsonOption = False
+) -> None:
+    """List every part of the formula: its one-line formula, its parameters, its source."""
+    from aecli.config.problems import Problem, UserError, did_you_mean
+    from aecli.experiment import ROOMS
+
+    rooms = [r for r in ROOMS if room in (None, r.word, f"{r.word}s", r.word.replace("y", "ies"))]
+    if not rooms:
+        hint = did_you_mean(str(room), [r.word for r in ROOMS])
+        raise UserError(Problem(f"no part of the formula is called '{room}'", hint=hint))
+    found = {r.word: [_described(kind, part) for kind, part in r.items()] for r in rooms}
+    if json:
+        print_json(found)
+        return
+    for word, parts in found.items():
+        typer.echo(f"\n{word}")
+        for part in parts:
+            typer.echo(f"  {part['kind']:<16}{part['formula']}")
+            for name, about in part["parameters"].items():
+                text = f"{name}: {about['default']}" if "default" in about else name
+                typer.echo(f"      {text:<28}{about['description']}".rstrip())
+            if part["source"]:
+                typer.echo(f"      ({part['source']})")
+
+
+def _described(kind: str, part: Any) -> dict[str, Any]:
+    parameters = {}
+    for name, field in part.model_fields.items():
+        if name != "kind":
+            parameters[name] = {"default": _plain(field.default), "description": field.description or ""}
+    return {"kind": kind, "formula": part.formula, "source": part.source, "parameters": parameters}
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return getattr(value, "kind", value)

@@ -1,0 +1,51 @@
+"""aecli sample."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aecli.cli.common import OUTPUTS, CheckpointOption, Root, RunArgument, SeedOption, note, open_trained
+
+NAME = "sample"
+
+
+def command(
+    run: RunArgument,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy or .npz file, or a .png of images.")],
+    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to draw.")] = 64,
+    sampler: Annotated[
+        str, typer.Option("--sampler", help="prior, mixture, or auto: the prior where there is one.")
+    ] = "auto",
+    interpolate: Annotated[
+        int | None, typer.Option("--interpolate", min=2, help="Walk between pairs of rows in so many steps.")
+    ] = None,
+    traverse: Annotated[
+        int | None, typer.Option("--traverse", min=2, help="Vary each unit of the code in so many steps.")
+    ] = None,
+    manifold: Annotated[
+        int | None, typer.Option("--manifold", min=2, help="A grid of so many steps over a code of size 2.")
+    ] = None,
+    seed: SeedOption = 0,
+    runs: Root = OUTPUTS,
+    checkpoint: CheckpointOption = "best",
+) -> None:
+    """Generate: draw codes and decode them, or walk through the space of codes."""
+    from aecli.config.problems import Problem, UserError
+    from aecli.tasks import sample
+
+    asked = [name for name, steps in (("interpolate", interpolate), ("traverse", traverse), ("manifold", manifold)) if steps]
+    if len(asked) > 1:
+        raise UserError(Problem(f"--{' and --'.join(asked)} exclude one another", hint="choose one"))
+    trained = open_trained(run, runs, checkpoint)
+    if interpolate:
+        sample.interpolate(trained, steps=interpolate, seed=seed, output=output)
+    elif traverse:
+        sample.traverse(trained, traverse, output)
+    elif manifold:
+        sample.manifold(trained, manifold, output)
+    else:
+        sample.sample(trained, count, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
+    typer.echo(str(output))

@@ -1,0 +1,30 @@
+"""aecli train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, print_json
+
+NAME = "train"
+
+
+def command(
+    context: typer.Context,
+    config: Annotated[Path, typer.Argument(help="A YAML file.")],
+    overrides: Overrides = None,
+    output: Annotated[Path, typer.Option("--output", help="The folder that holds the runs.")] = OUTPUTS,
+    json: JsonOption = False,
+) -> None:
+    """Train a config into a new run directory, and print where it is."""
+    from aecli.tasks.train import train
+
+    with Reporter(context.obj["quiet"]) as progress:
+        result = train(config, overrides, output=output, progress=progress)
+    if json:
+        print_json(result.to_dict())
+    else:
+        typer.echo(str(result.run.path))

@@ -1,0 +1,1 @@
+"""Ground floor: YAML with positions, overrides, problems, registry, swept numbers. Knows no part."""

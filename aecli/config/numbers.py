@@ -1,0 +1,153 @@
+"""Numbers a user would sweep: fields that may be a schedule, and that reach compiled code as arguments.
+
+A field annotated with `number(...)` accepts a float or a schedule. `numbers_of` gathers all of them from a config
+into a pytree of arrays, `values_at` evaluates that pytree at a step, and `skeleton_of` is the config with those
+values replaced by NaN: compiled code is built from the skeleton, so a number that leaks into it as a constant
+poisons the loss instead of hiding. An off value (`off=0.0`) stays: an absent term costs nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+
+import numpy as np
+from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
+
+from aecli.config.part import Part
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, Int
+
+# An encoded number is one float32 vector: start, end, steps, and whether the way between is a half cosine.
+T = TypeVar("T", bound=BaseModel)
+
+START, END, STEPS, COSINE = range(4)
+
+
+class Schedule(Part):
+    """A number that changes with the step: constant, or from start to end over `steps` (null: all of training)."""
+
+    kind: Literal["constant", "linear", "cosine"]
+    start: float
+    end: float | None = None
+    steps: int | None = Field(default=None, gt=0)
+
+    @property
+    def last(self) -> float:
+        """The value after the last step of the schedule."""
+        return self.start if self.kind == "constant" or self.end is None else self.end
+
+
+@dataclass(frozen=True)
+class Swept:
+    """Marks a field as an argument of the compiled step; `off` is the value at which its term is left out."""
+
+    off: float | None = None
+
+
+def number(
+    *, ge: float | None = None, gt: float | None = None, le: float | None = None, lt: float | None = None,
+    off: float | None = None, words: tuple[str, ...] = (),
+) -> Any:
+    """The annotation of a swept field: a finite float or a schedule within the bounds, or one of `words`."""
+
+    def check(value: float | Schedule | str) -> float | Schedule | str:
+        if isinstance(value, str):
+            return value
+        for v in (value.start, value.last) if isinstance(value, Schedule) else (value,):
+            if not math.isfinite(v):
+                raise ValueError(f"must be finite, not {v}")
+            for holds, bound, text in (
+                (ge is None or v >= ge, ge, "at least"), (gt is None or v > gt, gt, "greater than"),
+                (le is None or v <= le, le, "at most"), (lt is None or v < lt, lt, "less than"),
+            ):  # fmt: skip
+                if not holds:
+                    raise ValueError(f"must be {text} {bound:g}, not {v:g}")
+        return value
+
+    def tag(value: Any) -> str:
+        if isinstance(value, dict | Schedule):
+            return "schedule"
+        return "word" if words and isinstance(value, str) else "number"
+
+    kinds: Any = Annotated[float, Tag("number")] | Annotated[Schedule, Tag("schedule")]
+    if words:
+        kinds = kinds | Annotated[Literal[*words], Tag("word")]
+    return Annotated[kinds, Discriminator(tag), AfterValidator(check), Swept(off)]
+
+
+def numbers_of(config: BaseModel, total_steps: int) -> dict[str, Any]:
+    """The swept numbers of `config`, nested like it, each encoded as Float[4]: start, end, steps, cosine.
+
+    A schedule without `steps` takes `total_steps`. Numbers at their off value are absent.
+    """
+
+    def encode(value: float | Schedule) -> np.ndarray:
+        if not isinstance(value, Schedule):
+            return np.array([value, value, 1, 0], np.float32)
+        steps = value.steps or max(total_steps, 1)
+        return np.array([value.start, value.last, steps, value.kind == "cosine"], np.float32)
+
+    return _walk(config, encode)
+
+
+def values_at(numbers: dict[str, Any], step: Int[Array, ""]) -> dict[str, Any]:
+    """Each encoded number's value at `step`: start + (end - start) f(min(step / steps, 1))."""
+    import jax
+    import jax.numpy as jnp
+
+    def at(n: Float[Array, "4"]) -> Float[Array, ""]:
+        t = jnp.minimum(step.astype(jnp.float32) / n[STEPS], 1.0)
+        way = jnp.where(n[COSINE] > 0, 0.5 * (1 - jnp.cos(jnp.pi * t)), t)
+        return n[START] + (n[END] - n[START]) * way
+
+    return jax.tree.map(at, numbers)
+
+
+def values_at_end(numbers: dict[str, Any]) -> dict[str, Any]:
+    """Each encoded number's value once its schedule is over."""
+    import jax
+
+    return jax.tree.map(lambda n: n[END], numbers)
+
+
+def skeleton_of(config: T) -> T:
+    """`config` with every swept number that is not off replaced by NaN: all that compiled code may depend on."""
+    return _replaced(config)
+
+
+def _swept(part: BaseModel, name: str) -> Swept | None:
+    return next((m for m in type(part).model_fields[name].metadata if isinstance(m, Swept)), None)
+
+
+def _is_off(value: Any, swept: Swept) -> bool:
+    return value is None or isinstance(value, str) or (swept.off is not None and not isinstance(value, Schedule) and value == swept.off)
+
+
+def _walk(part: Any, encode: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    items = enumerate(part) if isinstance(part, tuple) else ((n, getattr(part, n)) for n in type(part).model_fields)
+    for name, value in items:
+        swept = _swept(part, name) if isinstance(part, BaseModel) else None
+        if swept and not _is_off(value, swept):
+            found[str(name)] = encode(value)
+        elif isinstance(value, BaseModel | tuple) and not swept and (inner := _walk(value, encode)):
+            found[str(name)] = inner
+    return found
+
+
+def _replaced(part: Any) -> Any:
+    if isinstance(part, tuple):
+        return tuple(_replaced(item) for item in part)
+    if not isinstance(part, BaseModel):
+        return part
+    changed = {}
+    for name in type(part).model_fields:
+        value, swept = getattr(part, name), _swept(part, name)
+        if not swept:
+            changed[name] = _replaced(value)
+        elif not _is_off(value, swept):
+            changed[name] = math.nan
+    return part.model_copy(update=changed)

@@ -1,0 +1,209 @@
+"""The data of a run: rows in model space, divided, with their labels, ids and the way back to their units."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.config.problems import Problem, UserError
+from aecli.data import labels as names
+from aecli.data.binarize import check_grey, drawn
+from aecli.data.faults import problems
+from aecli.data.features import Features
+from aecli.data.raw import Raw, Want, raw_array
+from aecli.data.sources import read
+from aecli.data.spec import Data
+from aecli.data.splits import divide
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float32, Int, Shaped
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows in file order: x in model space, `rows` their numbers from 0 in the source (or in its test set).
+
+    `ids` are the source's own as text, else `rows`.
+    """
+
+    x: Float32[np.ndarray, " n *shape"]
+    labels: Shaped[np.ndarray, " n"] | None
+    ids: Shaped[np.ndarray, " n"]
+    rows: Int[np.ndarray, " n"]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Everything a run trains and evaluates on. `sha256` is that of the source's content."""
+
+    train: Split
+    validation: Split | None
+    test: Split | None
+    features: Features
+    class_names: tuple[str, ...]
+    anomaly_label: str | None
+    sha256: str
+    source: str
+    spec: Data
+
+    def splits(self) -> dict[str, Split]:
+        """The splits that there are, by name."""
+        three = {"train": self.train, "validation": self.validation, "test": self.test}
+        return {name: split for name, split in three.items() if split is not None}
+
+
+def load(spec: Data) -> Dataset:
+    """Read, check, divide, scale and binarise what `spec` names.
+
+    Raises UserError for all that is wrong with the data, with its place where it has one.
+    """
+    return assemble(read(spec.source, Want.of(spec)), spec)
+
+
+def assemble(raw: Raw, spec: Data) -> Dataset:
+    """The dataset of rows already read."""
+    if found := problems(raw):
+        raise UserError(*found)
+    train, validation, test = _divided(raw, spec)
+    features = Features.fit(raw, train, spec.scale)
+    given = raw.given_test if test is None and spec.split.test == "given" else None
+    tested = _split(raw, features, spec, test, "test") if test is not None else None
+    if given:
+        tested = _split(
+            replace(raw, x=given.x, labels=given.labels, ids=given.ids), features, spec, None, "test"
+        )
+    known = names.class_names(raw.labels, given.labels if given else None)
+    return Dataset(
+        train=_split(raw, features, spec, train, "train"),
+        validation=None if validation is None else _split(raw, features, spec, validation, "validation"),
+        test=tested, features=features, class_names=known, anomaly_label=anomaly_label(spec, known),
+        sha256=content_hash(raw), source=spec.source, spec=spec,
+    )  # fmt: skip
+
+
+def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -> Split:
+    """All rows x of a file, named set or array, in file order, for a run with these features.
+
+    Columns are matched by name in any order, a row given flat is reshaped, labels are taken if they are
+    there. Raises UserError where rows do not fit.
+    """
+    want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False)
+    raw = raw_array(np.asarray(source)) if isinstance(source, np.ndarray) else read(str(source), want)
+    raw = fitting(replace(raw, given_test=None), features)
+    if found := problems(raw):
+        raise UserError(*found)
+    return _split(raw, features, spec, None, "rows")
+
+
+def fitting(raw: Raw, features: Features) -> Raw:
+    """`raw` with rows of the run's shape, or a UserError that says what was expected."""
+    shape, expected = raw.x.shape[1:], features.shape
+    if shape != expected and (prod(shape) != prod(expected) or 1 not in (len(shape), len(expected))):
+        message = f"rows have shape {_by(shape)}, but the run was trained on {_by(expected)}"
+        raise UserError(Problem(message, raw.place, _shape_hint(expected)))
+    if features.kind == "table" and raw.kind == "image" and raw.x.dtype == np.uint8:
+        hint = "save the numbers the run was trained on: x.astype('float32'), or x / 255 if those were pixels"
+        raise UserError(
+            Problem("uint8 values are pixels, but the run was trained on a table", raw.place, hint)
+        )
+    return replace(raw, x=raw.x.reshape(len(raw.x), *expected), columns=features.columns)
+
+
+def is_anomaly(
+    split: Split, spec: Data, class_names: tuple[str, ...] | None = None
+) -> Bool[np.ndarray, " n"] | None:
+    """Which rows are anomalies in truth, or None where the labels do not say.
+
+    With `data.classes`: those with any other label. Else label 1 or true, where the labels are exactly 0
+    and 1, or booleans (`class_names`: all labels that there are; else this split's own).
+    """
+    if split.labels is None:
+        return None
+    if spec.classes is not None:
+        return ~names.among(split.labels, spec.classes)
+    known = names.class_names(split.labels) if class_names is None else class_names
+    binary = split.labels.dtype.kind == "b" or (split.labels.dtype.kind == "i" and set(known) == {"0", "1"})
+    return split.labels.astype(bool) if binary else None
+
+
+def anomaly_label(spec: Data, known: tuple[str, ...]) -> str | None:
+    """How the truth about anomalies is derived, in words; None where it is not known."""
+    if spec.classes is not None:
+        return f"a label other than {', '.join(str(c) for c in spec.classes)}" if known else None
+    if known and (set(known) == {"0", "1"} or set(known) <= {"False", "True"}):
+        return f"the label {'1' if '0' in known else 'true'}"
+    return None
+
+
+def content_hash(raw: Raw) -> str:
+    """SHA-256 of the one file, of the `sha256sum` lines of several, or of the arrays of a bundled set."""
+    if len(raw.files) == 1:
+        return _file_hash(raw.files[0])
+    if raw.files:
+        lines = sorted(f"{_file_hash(path)}  {path.name}\n" for path in raw.files)
+        return hashlib.sha256("".join(lines).encode()).hexdigest()
+    parts = [raw.x, *([raw.labels] if raw.labels is not None else [])]
+    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
+
+
+def _file_hash(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _divided(raw: Raw, spec: Data) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    """Row numbers of train, validation and test; `data.classes` narrows the first two."""
+    cut = divide(len(raw.x), spec.split, raw.given_test is not None)
+    if spec.classes is None:
+        return cut.train, cut.validation, cut.test
+    names.check_classes(raw.labels, spec.classes, spec.source)
+    assert raw.labels is not None
+    kept = names.among(raw.labels, spec.classes)
+    train, validation = cut.train[kept[cut.train]], cut.validation
+    if validation is not None:
+        validation = validation[kept[validation]]
+    empty = (
+        "validate on (set data.split.validation: 0 for none)"
+        if validation is not None and not len(validation)
+        else None
+    )
+    if empty or len(train) < 2:
+        rows = f"{len(train)} rows to train on (2 are needed)" if len(train) < 2 else f"no row to {empty}"
+        hint = "name more classes, or use more rows"
+        raise UserError(Problem(f"data.classes leaves {rows}", None, hint))
+    return train, validation, cut.test
+
+
+def _split(source: Raw, features: Features, spec: Data, rows: np.ndarray | None, name: str) -> Split:
+    index = np.arange(len(source.x)) if rows is None else rows
+    x, labels, ids = source.x, source.labels, source.ids
+    if rows is not None:
+        x, labels, ids = x[rows], _at(labels, rows), _at(ids, rows)
+    z = features.transform(x, source.place)
+    if spec.binarize == "dynamic" and name == "train":
+        check_grey(z)  # the training step draws anew each time
+    elif spec.binarize != "none":
+        z = drawn(z, name)
+    return Split(z, labels, index if ids is None else ids.astype(str), index)
+
+
+def _at(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:
+    return None if values is None else values[rows]
+
+
+def _by(shape: tuple[int, ...]) -> str:
+    return " x ".join(map(str, shape))
+
+
+def _shape_hint(expected: tuple[int, ...]) -> str:
+    if len(expected) == 1:
+        return f"{expected[0]} features a row are needed"
+    return f"[n, {', '.join(map(str, expected))}], or [n, {prod(expected)}] flat (images are NHWC)"

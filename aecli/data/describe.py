@@ -1,0 +1,139 @@
+"""What the data are, in numbers, and everything that is wrong or odd about them: nothing is refused here."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from aecli.config.problems import Problem, UserError
+from aecli.data.dataset import Dataset, assemble
+from aecli.data.faults import nonfinite, problems
+from aecli.data.raw import Raw, Want
+from aecli.data.sources import read
+from aecli.data.spec import Data
+
+LISTED = 10  # columns or labels in a line of text
+
+
+@dataclass(frozen=True)
+class Description:
+    """A dataset at a glance: minimum and maximum of the finite raw values, rows by split and by label."""
+
+    source: str
+    rows: int
+    shape: tuple[int, ...]
+    dtype: str
+    kind: str
+    minimum: float | None
+    maximum: float | None
+    nonfinite: int
+    constant: tuple[str, ...] = ()
+    scale: str | None = None
+    sha256: str | None = None
+    splits: dict[str, int] = field(default_factory=dict)
+    labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def lines(self) -> list[str]:
+        """For a person: one fact a line; problems and warnings are not among them."""
+        shape = " x ".join(map(str, self.shape))
+        lines = [f"{self.source}: {self.rows} rows of {shape} ({self.kind}, {self.dtype})"]
+        if self.minimum is not None:
+            lines.append(
+                f"values from {self.minimum:g} to {self.maximum:g}"
+                + (f", scaled: {self.scale}" if self.scale else "")
+            )
+        if self.nonfinite:
+            lines.append(f"{self.nonfinite} values are NaN or infinite")
+        if self.constant:
+            lines.append(f"constant in training: {_short(self.constant)}")
+        if self.splits:
+            lines.append(", ".join(f"{name} {count}" for name, count in self.splits.items()))
+        lines += [
+            f"{name} labels: {_short([f'{k}: {v}' for k, v in c.items()])}" for name, c in self.labels.items()
+        ]
+        return lines
+
+    def to_dict(self) -> dict[str, Any]:
+        """As plain values for JSON; problems as text."""
+        return {**asdict(self), "problems": [str(problem) for problem in self.problems]}
+
+
+def describe(spec: Data) -> Description:
+    """Read what `spec` names and describe it, up to the splits where nothing is wrong.
+
+    Raises UserError only where it cannot be read at all.
+    """
+    raw = read(spec.source, Want.of(spec))
+    found, dataset = problems(raw), None
+    if not found:
+        try:
+            dataset = assemble(raw, spec)
+        except UserError as error:
+            found = list(error.problems)
+    return described(raw, spec, dataset, found)
+
+
+def described(
+    raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem] | None = None
+) -> Description:
+    """The description of rows already read, and of the dataset made of them, if one could be."""
+    low, high = _range(raw.x)
+    splits = dataset.splits() if dataset else {}
+    features = dataset.features if dataset else None
+    return Description(
+        source=spec.source, rows=len(raw.x), shape=raw.x.shape[1:], dtype=str(raw.x.dtype), kind=raw.kind,
+        minimum=low, maximum=high, nonfinite=len(nonfinite(raw.x)),
+        constant=tuple(features.name(i) for i in features.constant_columns) if features else (),
+        scale=features.scale if features else None,
+        sha256=dataset.sha256 if dataset else None,
+        splits={name: len(split) for name, split in splits.items()},
+        labels={name: counts(split.labels) for name, split in splits.items() if split.labels is not None},
+        warnings=tuple(_warnings(raw, low, high)), problems=tuple(found or ()),
+    )  # fmt: skip
+
+
+def counts(labels: np.ndarray) -> dict[str, int]:
+    """How many rows have each label, in the order of the labels."""
+    values, number = np.unique(labels, return_counts=True)
+    return {str(v): int(n) for v, n in zip(values, number, strict=True)}
+
+
+def _range(x: np.ndarray) -> tuple[float | None, float | None]:
+    finite = x[np.isfinite(x)] if len(nonfinite(x)) else x
+    return (float(finite.min()), float(finite.max())) if finite.size else (None, None)
+
+
+def _warnings(raw: Raw, low: float | None, high: float | None) -> list[str]:
+    found = []
+    if low is None or high is None:
+        return found
+    whole = raw.x.dtype.kind in "iu"
+    if raw.kind == "image" and raw.x.dtype.kind == "f" and (low < 0 or high > 1):
+        found.append(
+            f"float images are taken as they are, and these go from {low:g} to {high:g}, not from 0 to 1"
+        )
+    if raw.kind == "image" and whole and (low < 0 or high > raw.divisor):
+        found.append(f"integer pixels are divided by {raw.divisor:g}, but these go from {low:g} to {high:g}")
+    if raw.kind == "image" and whole and high <= 1 < raw.divisor:
+        found.append(
+            f"integer pixels are divided by {raw.divisor:g}, but none exceeds 1: float and bool are not"
+        )
+    if (
+        raw.kind == "table"
+        and raw.columns is None
+        and raw.x.shape[1] > 1
+        and (raw.x[0] == np.arange(raw.x.shape[1])).all()
+    ):
+        found.append(
+            "the first row reads 0, 1, 2, ...: if it is a header, give its columns names that are no numbers"
+        )
+    return found
+
+
+def _short(words: list[str] | tuple[str, ...]) -> str:
+    return ", ".join(words[:LISTED]) + (f" and {len(words) - LISTED} more" if len(words) > LISTED else "")

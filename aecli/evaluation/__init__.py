@@ -1,0 +1,1 @@
+"""What a trained autoencoder is worth: reconstruction, terms, bound, likelihood, representation."""

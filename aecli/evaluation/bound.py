@@ -1,0 +1,50 @@
+"""The evidence lower bound of a stochastic bottleneck and its two sides: weight 1, no free bits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from jaxtyping import Float
+
+from aecli.evaluation.metric import Metric, mean_metric
+from aecli.evaluation.noise import BOUND, numbered, row_keys
+from aecli.evaluation.sums import per_example
+
+if TYPE_CHECKING:
+    from aecli.training.trained import Trained
+
+ACTIVE = 0.01  # the variance over examples above which a unit's mean is active (Burda et al. 2016, sec. 5.2)
+
+
+def bound(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Metric]:
+    """elbo = -(distortion + rate), distortion = -E_q log p(x|z), rate = KL(q(z|x) || p(z)), and active_units.
+
+    The expectation is one draw for each row, by a key of the row's number. active_units counts the units
+    whose mean code varies: Var_x(mu_j(x)) > 0.01 over the evaluated rows (Burda et al. 2016).
+    """
+    sides = trained.mapped("evaluation.bound", _sides(trained), x, *numbered(trained.experiment.seed, len(x)))
+    distortion, rate, mean = (np.asarray(side, np.float64) for side in sides)
+    active = int(np.sum(mean.var(axis=0) > ACTIVE))
+    return {
+        "elbo": mean_metric(-(distortion + rate), "nats, mean over examples, one draw each"),
+        "rate": mean_metric(rate, "nats, sum over units, mean over examples"),
+        "distortion": mean_metric(distortion, "nats, sum over features, mean over examples, one draw each"),
+        "active_units": Metric(active, f"units of {mean.shape[1]} whose mean varies by more than {ACTIVE}"),
+    }
+
+
+def _sides(trained: Trained) -> Any:
+    """The function of a batch -> distortion [batch], rate [batch], mean code [batch, size]."""
+    autoencoder = trained.autoencoder
+
+    def sides(weights: Any, x: Any, seeds: Any, rows: Any) -> tuple[Any, Any, Any]:
+        code = autoencoder.encode(weights, x)
+        z = jax.vmap(lambda posterior, key: posterior.sample(key))(
+            code.posterior, row_keys(seeds, BOUND, rows)
+        )
+        distortion = -per_example(autoencoder.decode(weights, z).log_prob(x))
+        return distortion, per_example(code.rate), code.mean
+
+    return sides

@@ -1,0 +1,138 @@
+"""The whole grammar as one model: what a YAML file says, checked and with its defaults."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple
+
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator
+
+from aecli.config.names import ALLOWED, name_problem
+from aecli.config.numbers import number
+from aecli.config.part import Part, Spec, listed
+from aecli.data.spec import Data
+from aecli.model.bottlenecks import BOTTLENECKS
+from aecli.model.corruptions import CORRUPTIONS
+from aecli.model.networks import DECODERS, NETWORKS
+from aecli.model.networks.network import Precision
+from aecli.model.penalties import PENALTIES
+from aecli.model.priors import PRIORS
+from aecli.model.reconstructions import RECONSTRUCTIONS
+from aecli.model.spec import Model, Objective, conflicts
+from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
+
+# Every registry of the formula, in the order it is read.
+ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, PENALTIES, OPTIMIZERS)
+
+MetricGroup = Literal["reconstruction", "likelihood", "representation"]
+
+
+def none_or(spec: Any) -> Any:
+    """The annotation of a section that may be `none`."""
+    return Annotated[spec | None, BeforeValidator(lambda v: None if v == "none" else v)]
+
+
+class EMA(Part):
+    """Exponential moving average of the parameters: a <- d a + (1 - d) w, d = min(decay, (1 + t) / (10 + t))."""
+
+    kind: Literal["ema"] = "ema"
+    decay: number(ge=0, lt=1) = Field(default=0.999, description="share of the average kept at each step")
+
+
+class StopEarly(Spec):
+    """When to stop before the last epoch."""
+
+    metric: str = Field(default="validation/loss", pattern="^(validation|train)/.+$", description="split/term, lower is better")
+    patience: PositiveInt = Field(default=10, description="evaluations without a new best")
+
+
+class Checkpointing(Spec):
+    """What is kept of the way."""
+
+    every: PositiveInt = Field(default=1, description="epochs between checkpoints")
+    keep: PositiveInt = Field(default=2, description="latest checkpoints kept; the best is kept always")
+
+
+class Training(Spec):
+    """How the minimum is sought."""
+
+    epochs: int = Field(default=20, ge=0, description="passes over the training rows")
+    batch_size: int = Field(default=128, ge=1, le=1_000_000)
+    optimizer: Annotated[Optimizer, OPTIMIZERS] = Adam()
+    precision: Precision = Field(default="float32", description="of products; parameters are float32 always")
+    average: none_or(EMA) = Field(default=None, description="none, or {kind: ema, decay}")
+    stop_early: none_or(StopEarly) = Field(default=None, description="none, or {metric, patience}")
+    checkpoint: Checkpointing = Checkpointing()
+    initialize_from: str | None = Field(default=None, description="a run whose parameters are the start")
+    device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
+
+
+class Evaluation(Spec):
+    """What is measured while training and after it."""
+
+    every: PositiveInt = Field(default=1, description="epochs between validations")
+    metrics: listed(MetricGroup) = Field(default=("reconstruction",), description="groups measured at the end")
+
+
+class Anomaly(Spec):
+    """How rows are scored and where the threshold lies."""
+
+    score: Literal["reconstruction", "likelihood", "latent_distance"] = "reconstruction"
+    false_positive_rate: float = Field(default=0.01, gt=0, lt=1, description="share of normal rows flagged")
+
+
+class Experiment(Spec):
+    """One experiment."""
+
+    name: str = Field(default="run", min_length=1, max_length=200, description="of the run directory; the file's stem")
+    seed: int = Field(default=0, ge=0, lt=2**32, description="initialisation, batch order, noise")
+    data: Data
+    model: Model = Model()
+    objective: Objective = Objective()
+    training: Training = Training()
+    evaluation: Evaluation = Evaluation()
+    anomaly: Anomaly = Anomaly()
+
+    @field_validator("name")
+    @classmethod
+    def _safe(cls, name: str) -> str:
+        if why := name_problem(name):
+            raise ValueError(f"{ascii(name)} {why}: {ALLOWED}")
+        return name
+
+
+class Loaded(NamedTuple):
+    """An experiment and the document it was read from, which knows the place of every key."""
+
+    experiment: Experiment
+    document: Any
+
+
+def name_of(path: str | Path) -> str:
+    """A run's name made of a file's: its stem, what no name may hold replaced by dashes."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "run"
+
+
+def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] | None = None) -> Loaded:
+    """Read, override, check: every problem in one pass, each with its place (UserError)."""
+    from aecli.config.document import from_value
+    from aecli.config.overrides import apply
+    from aecli.config.problems import Problem, UserError
+    from aecli.config.reader import read_file
+    from aecli.config.validate import validate
+
+    if isinstance(config, Experiment):
+        config = config.model_dump(mode="json")
+    document = from_value(config, "config") if isinstance(config, dict) else read_file(Path(config))
+    document = apply(document, list(overrides or []))
+    experiment = validate(document, Experiment)
+    if "name" not in experiment.model_fields_set and not isinstance(config, dict):
+        experiment = experiment.model_copy(update={"name": name_of(config)})
+    found = conflicts(experiment.model, experiment.objective)
+    if experiment.anomaly.score == "likelihood" and not experiment.model.bottleneck.stochastic:
+        found.append((("anomaly", "score"), "a likelihood needs a stochastic bottleneck, e.g. gaussian"))
+    problems = [Problem(text, document.place(at)) for at, text in found]
+    if problems:
+        raise UserError(*problems)
+    return Loaded(experiment, document)

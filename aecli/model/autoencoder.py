@@ -1,0 +1,110 @@
+"""The autoencoder: the equation's parts composed into pure functions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Key
+
+from aecli.model.bottlenecks.code import Code
+from aecli.model.forward import Pass, Weights
+from aecli.model.networks.layers import Linear, Mode
+from aecli.model.networks.network import Precision
+from aecli.model.spec import Model, Objective
+
+CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY = range(5)  # the streams of one step's key
+
+
+class Modules(nnx.Module):
+    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own."""
+
+    def __init__(
+        self, model: Model, objective: Objective, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs
+    ):
+        size = model.bottleneck.size
+        self.encoder = model.encoder.encoder(shape, precision, rngs)
+        self.head = Linear(self.encoder.width, model.bottleneck.outputs, "linear", precision, rngs)
+        self.decoder = model.decoding.decoder(size, shape, precision, rngs)
+        own = objective.reconstruction.initial(shape)
+        self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
+
+
+class Autoencoder:
+    """A model and an objective for examples of one shape. It holds no array: `Weights` come as arguments."""
+
+    def __init__(self, model: Model, objective: Objective, shape: tuple[int, ...], precision: Precision = "float32"):
+        self.model, self.objective, self.shape, self.precision = model, objective, tuple(shape), precision
+        self.omegas = [penalty.build(model) for penalty in objective.penalties]
+        self.corrupt = objective.corruption.build()  # pyright: ignore[reportAttributeAccessIssue]
+        self.graph = nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)[0]
+
+    def _modules(self, key: Key[Array, ""]) -> Modules:
+        return Modules(self.model, self.objective, self.shape, self.precision, nnx.Rngs(params=key))
+
+    def init(self, key: Key[Array, ""]) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Parameters and other variables at random."""
+        _, parameters, variables = nnx.split(self._modules(key), nnx.Param, ...)
+        return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
+
+    def encode(self, weights: Weights, x: Float[Array, "batch *features"], key: Key[Array, ""] | None = None) -> Code:
+        """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
+        modules = self._merged(weights)
+        return self._code(modules, weights, x, key, self._mode(weights, "encoder"))
+
+    def decode(self, weights: Weights, z: Float[Array, "batch size"]) -> Any:
+        """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
+        return self._output(self._merged(weights), weights, z, self._mode(weights, "decoder"))
+
+    def reconstruct(self, weights: Weights, x: Float[Array, "batch *features"]) -> Float[Array, "batch *features"]:
+        """x_hat = g(mean of b(f(x)))."""
+        return self.decode(weights, self.encode(weights, x).mean).mean
+
+    def forward(
+        self,
+        weights: Weights,
+        x: Float[Array, "batch *features"],
+        key: Key[Array, ""],
+        *,
+        train: bool,
+        mask: Bool[Array, "batch"],
+    ) -> tuple[Pass, dict[str, Any]]:
+        """The pass through corruption, encoder, bottleneck and decoder, and the variables after it."""
+        keys = [jax.random.fold_in(key, stream) for stream in range(5)]
+        numbers = weights.numbers.get("objective", {}).get("corruption", {})
+        corrupted, touched = self.corrupt(x, keys[CORRUPTION], numbers)
+        modules = self._merged(weights)
+        encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
+        code = self._code(modules, weights, corrupted, keys[BOTTLENECK], encoding)
+        decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
+        output = self._output(modules, weights, code.value, decoding)
+        variables = nnx.to_pure_dict(nnx.split(modules, nnx.Param, ...)[2])
+        still = weights._replace(variables=variables)
+        passed = Pass(
+            x, corrupted, touched, code, output, keys[PENALTY], mask,
+            encode=lambda a: self.encode(still, a).mean, decode=lambda z: self.decode(still, z),
+        )  # fmt: skip
+        return passed, variables
+
+    def _merged(self, weights: Weights) -> Modules:
+        return nnx.merge(self.graph, weights.parameters, weights.variables, copy=True)
+
+    def _mode(self, weights: Weights, side: str, train: bool = False, key: Any = None, mask: Any = None) -> Mode:
+        numbers = weights.numbers.get("model", {})
+        mirrored = side == "decoder" and self.model.decoder.kind == "mirror"
+        return Mode(train, key, numbers.get("encoder" if mirrored else side, {}), mask)
+
+    def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> Code:
+        numbers = weights.numbers.get("model", {}).get("bottleneck", {})
+        return self.model.bottleneck.code(modules.head(modules.encoder(x, mode)), key, numbers)
+
+    def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
+        kernels = None
+        if self.model.tied:
+            code_kernel = modules.head.kernel[...][:, : self.model.bottleneck.size]
+            kernels = [k.T for k in (*modules.encoder.kernels(), code_kernel)][::-1]
+        raw = modules.decoder(z, mode, kernels)
+        numbers = weights.numbers.get("objective", {}).get("reconstruction", {})
+        own = weights.parameters.get("reconstruction", {})
+        return self.objective.reconstruction.distribution(raw, own, numbers)

@@ -1,0 +1,31 @@
+"""What a bottleneck is: a map from the encoder's output to a code."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from aecli.config.part import Part
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, Key
+
+    from aecli.model.bottlenecks.code import Code
+
+
+class Bottleneck(Part):
+    """Takes `outputs` numbers per example from the encoder and makes a code of `size` units."""
+
+    stochastic: ClassVar[bool] = False
+    size: int = Field(default=16, ge=1, le=1_000_000, description="units of the code")
+
+    @property
+    def outputs(self) -> int:
+        """How many encoder outputs it needs."""
+        return self.size
+
+    @abstractmethod
+    def code(self, h: Float[Array, "batch outputs"], key: Key[Array, ""] | None, numbers: dict[str, Any]) -> Code:
+        """The code of encoder outputs `h`; without a key its `value` is its mean."""

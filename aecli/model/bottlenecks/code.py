@@ -1,0 +1,24 @@
+"""The code z of a batch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jaxtyping import Array, Float
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Code:
+    """What a bottleneck makes of the encoder's output.
+
+    `value` is what the decoder sees, `mean` what `embed` writes, `rate` what the bottleneck charges per unit (nats;
+    zero where it charges nothing), `posterior` q(z|x) where the bottleneck is stochastic.
+    """
+
+    value: Float[Array, "batch size"]
+    mean: Float[Array, "batch size"]
+    rate: Float[Array, "batch size"]
+    posterior: Any = None

@@ -1,0 +1,33 @@
+"""What a corruption is: a draw of x~ given x, and which features it touched."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from aecli.config.numbers import number
+from aecli.config.part import Part
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Bool, Float, Key
+
+    Draw = Callable[
+        [Float[Array, "batch *features"], Key[Array, ""], dict[str, Any]],
+        tuple[Float[Array, "batch *features"], Bool[Array, "batch *features"]],
+    ]
+
+
+class Corruption(Part):
+    """Draws x~ from x. `emphasis` e weighs the loss of untouched features by 1 - e (Vincent et al. 2010, sec. 4.2)."""
+
+    draws: ClassVar[bool] = True
+    emphasis: number(ge=0, le=1, off=0.0) = Field(
+        default=0.0, description="weight of untouched features in the loss is 1 - emphasis"
+    )
+
+    @abstractmethod
+    def build(self) -> Draw:
+        """The pure function (x, key, numbers) -> (x~, touched)."""

@@ -1,0 +1,38 @@
+"""One forward pass, and what it is applied to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from jaxtyping import Array, Bool, Float, Key
+
+from aecli.model.bottlenecks.code import Code
+
+
+class Weights(NamedTuple):
+    """All that an autoencoder is applied with: parameters, other variables (running means), values of its numbers."""
+
+    parameters: dict[str, Any]
+    variables: dict[str, Any]
+    numbers: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """All that a penalty may look at.
+
+    `encode` (x -> mean code) and `decode` (z -> distribution) are functions of arrays, in evaluation mode, so that
+    they can be differentiated; `mask` says which rows are real.
+    """
+
+    x: Float[Array, "batch *features"]
+    corrupted: Float[Array, "batch *features"]
+    touched: Bool[Array, "batch *features"]
+    code: Code
+    output: Any
+    key: Key[Array, ""]
+    mask: Bool[Array, "batch"]
+    encode: Callable[[Float[Array, "batch *features"]], Float[Array, "batch size"]]
+    decode: Callable[[Float[Array, "batch size"]], Any]

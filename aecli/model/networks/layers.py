@@ -1,0 +1,120 @@
+"""The layers networks are made of, as Flax NNX modules."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import nnx
+from jaxtyping import Array, Bool, Float, Key
+
+from aecli.model.networks.activations import Activation, activation, kernel_initializer
+from aecli.model.networks.network import Precision
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Mode:
+    """How a network is applied: training or not, the key and rate of its dropout, the rows that are real."""
+
+    train: bool = field(default=False, metadata={"static": True})
+    key: Key[Array, ""] | None = None
+    numbers: dict[str, Any] = field(default_factory=dict)
+    mask: Bool[Array, "batch"] | None = None
+
+
+def size_of(shape: tuple[int, ...]) -> int:
+    """The number of features of an example of this shape."""
+    return math.prod(shape)
+
+
+class Linear(nnx.Module):
+    """x W + b. In bfloat16 the operands are rounded, the sum and the parameters stay float32."""
+
+    def __init__(
+        self, inputs: int, outputs: int, before: Activation, precision: Precision, rngs: nnx.Rngs, *, tied: bool = False
+    ):
+        if not tied:
+            self.kernel = nnx.Param(kernel_initializer(before)(rngs.params(), (inputs, outputs), jnp.float32))
+        self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
+        self.precision = precision
+
+    def __call__(self, x: Float[Array, "batch inputs"], kernel: Float[Array, "inputs outputs"] | None = None):
+        """The layer applied, with a kernel of another module where it is tied."""
+        w = self.kernel[...] if kernel is None else kernel
+        if self.precision == "bfloat16":
+            x, w = x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)
+        return jnp.dot(x, w, preferred_element_type=jnp.float32) + self.bias[...]
+
+
+class Block(nnx.Module):
+    """Linear, norm, activation (times a gate), dropout."""
+
+    def __init__(self, spec: Any, inputs: int, outputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool):
+        self.linear = Linear(inputs, outputs, spec.activation, precision, rngs, tied=tied)
+        self.gate = Linear(inputs, outputs, "sigmoid", precision, rngs) if spec.gated else None
+        self.norm = _norm(spec.norm, outputs, rngs)
+        self.activation = spec.activation
+
+    def __call__(self, x: Float[Array, "batch inputs"], mode: Mode, key: Key[Array, ""] | None, kernel: Any = None):
+        """The block applied."""
+        h = self.linear(x, kernel)
+        if isinstance(self.norm, nnx.BatchNorm):
+            mask = None if mode.mask is None else mode.mask[:, None]
+            h = self.norm(h, use_running_average=not mode.train, mask=mask if mode.train else None)
+        elif self.norm is not None:
+            h = self.norm(h)
+        h = activation(self.activation)(h)
+        if self.gate is not None:
+            h = h * jax.nn.sigmoid(self.gate(x))
+        return h if key is None else _dropout(h, mode.numbers["dropout"], key)
+
+
+class Perceptron(nnx.Module):
+    """Blocks, then an optional last linear layer; the result is given `shape`."""
+
+    def __init__(self, layers: list[Block], last: Linear | None, shape: tuple[int, ...]):
+        self.layers = nnx.List(layers)
+        self.last = last
+        self.shape = tuple(shape)
+
+    @property
+    def width(self) -> int:
+        """The number of outputs of an example."""
+        return size_of(self.shape)
+
+    def kernels(self) -> list[Float[Array, "inputs outputs"]]:
+        """The kernels of the blocks, first layer first."""
+        return [layer.linear.kernel[...] for layer in self.layers]
+
+    def __call__(self, x: Float[Array, "batch *features"], mode: Mode, kernels: list[Any] | None = None):
+        """[batch, ...] -> [batch, *shape]; `kernels` are those of another module where this one is tied."""
+        h = x.reshape(x.shape[0], -1)
+        drops = mode.train and mode.key is not None and "dropout" in mode.numbers
+        for i, layer in enumerate(self.layers):
+            key = jax.random.fold_in(mode.key, i) if drops and mode.key is not None else None
+            h = layer(h, mode, key, kernels[i] if kernels else None)
+        if self.last is not None:
+            h = self.last(h, kernels[-1] if kernels else None)
+        return h.reshape(x.shape[0], *self.shape)
+
+
+def blocks(spec: Any, inputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool = False) -> list[Block]:
+    """The blocks of an mlp specification, one a width."""
+    widths = (inputs, *spec.widths)
+    return [Block(spec, a, b, precision, rngs, tied=tied) for a, b in zip(widths, widths[1:], strict=False)]
+
+
+def _norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
+    if kind == "batch":
+        return nnx.BatchNorm(width, use_fast_variance=False, rngs=rngs)
+    return nnx.LayerNorm(width, use_fast_variance=False, rngs=rngs) if kind == "layer" else None
+
+
+def _dropout(h: Float[Array, "batch width"], rate: Float[Array, ""], key: Key[Array, ""]) -> Float[Array, "batch width"]:
+    """Inverted dropout (Srivastava et al. 2014): kept units are scaled by 1 / (1 - rate)."""
+    kept = jax.random.uniform(key, h.shape) >= rate
+    return jnp.where(kept, h / (1 - rate), 0)

@@ -1,0 +1,29 @@
+"""What a network is: an encoder from features to a width, or a decoder back. It knows no bottleneck and no loss."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, Literal
+
+from aecli.config.part import Part
+
+if TYPE_CHECKING:
+    from flax import nnx
+
+Precision = Literal["float32", "bfloat16"]
+
+
+class Network(Part):
+    """Builds Flax NNX modules, each called as `module(x, mode)`."""
+
+    @abstractmethod
+    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+        """The module [batch, *shape] -> [batch, width], with its `width`."""
+
+    @abstractmethod
+    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+        """The module [batch, size] -> [batch, *shape]; where tied, it holds no kernels and is given them."""
+
+    @abstractmethod
+    def mirrored(self) -> Network:
+        """The same network in reverse, for `decoder: mirror`."""

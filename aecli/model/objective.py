@@ -1,0 +1,90 @@
+"""The objective: E[L(x, g(b(f(x~))))] + weight * rate + sum_i lambda_i Omega_i, every term by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float, Key
+
+from aecli.model.autoencoder import Autoencoder
+from aecli.model.forward import Pass, Weights
+
+Terms = dict[str, Float[Array, "batch"]]
+
+
+def terms(
+    autoencoder: Autoencoder,
+    weights: Weights,
+    x: Float[Array, "batch *features"],
+    key: Key[Array, ""],
+    *,
+    train: bool,
+    mask: Bool[Array, "batch"],
+) -> tuple[Terms, dict[str, Any]]:
+    """Each term's value per example, unweighted, and their weighted sum `loss`; and the variables after the pass.
+
+    A term that is one number for the batch or the weights is repeated for each example, so that a mean over examples
+    gives it back.
+    """
+    passed, variables = autoencoder.forward(weights, x, key, train=train, mask=mask)
+    numbers = weights.numbers.get("objective", {})
+    found: Terms = {"reconstruction": _reconstruction(autoencoder, passed, numbers)}
+    loss = found["reconstruction"]
+    if autoencoder.model.bottleneck.stochastic:
+        found["rate"] = _rate(passed, numbers["rate"])
+        loss = loss + numbers["rate"]["weight"] * found["rate"]
+    for name, omega, own in zip(penalty_names(autoencoder), autoencoder.omegas, _penalties(numbers), strict=True):
+        value = omega(passed, weights.parameters, own)
+        found[name] = jnp.broadcast_to(value, loss.shape)
+        loss = loss + own["weight"] * found[name]
+    return {"loss": loss, **found}, variables
+
+
+def masked_mean(values: Float[Array, "batch"], mask: Bool[Array, "batch"]) -> Float[Array, ""]:
+    """The mean over real rows; a row that pads the batch counts for nothing, whatever it holds."""
+    return jnp.sum(jnp.where(mask, values, 0)) / jnp.maximum(jnp.sum(mask), 1)
+
+
+def penalty_names(autoencoder: Autoencoder) -> list[str]:
+    """`penalties.<i>.<kind>` of each penalty."""
+    return [f"penalties.{i}.{p.kind}" for i, p in enumerate(autoencoder.objective.penalties)]
+
+
+def units(autoencoder: Autoencoder) -> dict[str, str]:
+    """The unit of each term."""
+    nats = autoencoder.objective.reconstruction.kind != "squared_error"
+    found = {
+        "loss": "weighted sum of the terms, mean over examples",
+        "reconstruction": ("nats" if nats else "squared error") + ", sum over features, mean over examples",
+    }
+    if autoencoder.model.bottleneck.stochastic:
+        found["rate"] = "nats, sum over units, mean over examples"
+    parts = autoencoder.objective.penalties
+    return found | {name: part.unit for name, part in zip(penalty_names(autoencoder), parts, strict=True)}
+
+
+def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, Any]) -> Float[Array, "batch"]:
+    loss = autoencoder.objective.reconstruction.loss(passed.x, passed.output)
+    if "emphasis" in numbers.get("corruption", {}):
+        loss = loss * jnp.where(passed.touched, 1.0, 1.0 - numbers["corruption"]["emphasis"])
+    return jnp.sum(loss, axis=range(1, loss.ndim))
+
+
+def _rate(passed: Pass, numbers: dict[str, Any]) -> Float[Array, "batch"]:
+    """Sum over units of max(rate_j, free bits), example by example (after Kingma et al. 2016)."""
+    rate = passed.code.rate
+    if "free_bits" in numbers:
+        rate = jnp.maximum(rate, numbers["free_bits"])
+    return jnp.sum(rate, axis=-1)
+
+
+def _penalties(numbers: dict[str, Any]) -> list[dict[str, Any]]:
+    found = numbers.get("penalties", {})
+    return [found[name] for name in sorted(found, key=int)]
+
+
+def mean_terms(found: Terms, mask: Bool[Array, "batch"]) -> dict[str, Float[Array, ""]]:
+    """Each term's mean over the real rows of a batch."""
+    return jax.tree.map(lambda values: masked_mean(values, mask), found)

@@ -1,0 +1,43 @@
+"""KL sparsity of the code's mean activation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from aecli.config.numbers import number
+from aecli.model.penalties.penalty import Penalty
+
+if TYPE_CHECKING:
+    from aecli.model.penalties.penalty import Omega
+
+EDGE = 1e-6  # keeps a dead or saturated unit's logarithm finite
+
+
+class CodeKL(Penalty):
+    """Each unit's mean activation over the batch, rho_hat_j, is drawn to `target`; for codes in (0, 1)."""
+
+    kind: Literal["code_kl"] = "code_kl"
+    target: number(gt=0, lt=1) = Field(default=0.05, description="rho, the mean activation wanted")
+    formula: ClassVar[str] = "Omega = sum_j [rho log(rho / rho_hat_j) + (1-rho) log((1-rho) / (1-rho_hat_j))]"
+    source: ClassVar[str] = "Ng 2011 (CS294A notes); Lee et al. 2008"
+    unit: ClassVar[str] = "nats, of a batch's mean activations"
+
+    def build(self, model: Any) -> Omega:
+        """One number a batch: the mean runs over its real rows."""
+        import jax.numpy as jnp
+
+        def omega(forward, parameters, numbers):
+            mask = forward.mask[:, None]
+            mean = jnp.sum(jnp.where(mask, forward.code.value, 0), axis=0) / jnp.maximum(jnp.sum(mask), 1)
+            rho, mean = numbers["target"], jnp.clip(mean, EDGE, 1 - EDGE)
+            return jnp.sum(rho * jnp.log(rho / mean) + (1 - rho) * jnp.log((1 - rho) / (1 - mean)))
+
+        return omega
+
+    def fits(self, model: Any) -> str | None:
+        """The code must lie in (0, 1)."""
+        if getattr(model.bottleneck, "activation", None) == "sigmoid":
+            return None
+        return "code_kl needs a code between 0 and 1: set model.bottleneck to {kind: dense, activation: sigmoid}"

@@ -1,0 +1,74 @@
+"""The `model` and `objective` sections of a config, assembled from the rooms' registries."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from aecli.config.numbers import number
+from aecli.config.part import Part, Spec, listed
+from aecli.model.bottlenecks import BOTTLENECKS
+from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.dense import Dense
+from aecli.model.corruptions import CORRUPTIONS
+from aecli.model.corruptions.none import NoCorruption
+from aecli.model.networks import DECODERS, NETWORKS
+from aecli.model.networks.mirror import Mirror
+from aecli.model.networks.mlp import MLP
+from aecli.model.networks.network import Network
+from aecli.model.penalties import PENALTIES
+from aecli.model.penalties.penalty import Penalty
+from aecli.model.reconstructions import RECONSTRUCTIONS
+from aecli.model.reconstructions.reconstruction import Reconstruction
+from aecli.model.reconstructions.squared_error import SquaredError
+
+
+class Model(Spec):
+    """f, b and g."""
+
+    encoder: Annotated[Network, NETWORKS] = Field(default=MLP(), description="f")
+    bottleneck: Annotated[Bottleneck, BOTTLENECKS] = Field(default=Dense(), description="b")
+    decoder: Annotated[Any, DECODERS] = Field(default=Mirror(), description="g: `mirror`, or a network")
+
+    @property
+    def decoding(self) -> Network:
+        """The decoder's network, `mirror` resolved."""
+        return self.encoder.mirrored() if isinstance(self.decoder, Mirror) else self.decoder
+
+    @property
+    def tied(self) -> bool:
+        """Whether the decoder uses the encoder's kernels."""
+        return isinstance(self.decoder, Mirror) and getattr(self.encoder, "tied", False)
+
+
+class Rate(Spec):
+    """How the bottleneck's charge enters the loss."""
+
+    weight: number(ge=0) = Field(default=1.0, description="beta, the factor of the rate in the loss")
+    free_bits: number(ge=0, off=0.0) = Field(default=0.0, description="nats per unit of the code that are not charged")
+
+
+class Objective(Spec):
+    """What is minimised: reconstruction + weight * rate + sum of weight * penalty."""
+
+    corruption: Annotated[Part, CORRUPTIONS] = Field(default=NoCorruption(), description="C")
+    reconstruction: Annotated[Reconstruction, RECONSTRUCTIONS] = Field(default=SquaredError(), description="L")
+    rate: Rate = Rate()
+    penalties: listed(Annotated[Penalty, PENALTIES]) = Field(default=(), description="Omega_i, with their weights")
+
+
+def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:
+    """Parts that cannot go together: the place in the config, and what to do."""
+    found: list[tuple[tuple[str | int, ...], str]] = []
+    if getattr(model.encoder, "tied", False):
+        if not isinstance(model.decoder, Mirror):
+            found.append((("model", "encoder", "tied"), "tied weights need `decoder: mirror`"))
+        if getattr(model.encoder, "gated", False):
+            found.append((("model", "encoder", "tied"), "tied weights and gated layers exclude one another"))
+    if getattr(model.decoder, "tied", False):
+        found.append((("model", "decoder", "tied"), "`tied` belongs to the encoder, together with `decoder: mirror`"))
+    for i, penalty in enumerate(objective.penalties):
+        if why := penalty.fits(model):
+            found.append((("objective", "penalties", i), why))
+    return found

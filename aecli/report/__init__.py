@@ -1,0 +1,1 @@
+"""What a person looks at: figures and sheets of images. Nothing here imports matplotlib before it draws."""

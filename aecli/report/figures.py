@@ -1,0 +1,16 @@
+"""Every figure, by name: `from aecli.report import figures; figures.curves(records, path)`.
+
+Each takes plain numpy arrays, writes one PNG whole or not at all into a folder that exists, and returns its
+path. Equal input gives equal bytes on one machine. Importing this costs no matplotlib: the first figure does.
+"""
+
+from __future__ import annotations
+
+from aecli.report.anomalies import roc, score_histogram
+from aecli.report.codes import codes
+from aecli.report.curves import curves
+from aecli.report.interpolations import interpolations
+from aecli.report.reconstructions import reconstructions
+from aecli.report.samples import samples
+
+__all__ = ["codes", "curves", "interpolations", "reconstructions", "roc", "samples", "score_histogram"]

@@ -1,0 +1,93 @@
+"""metrics.jsonl: one line a record, nothing that depends on the clock: equal runs write equal bytes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO
+
+from aecli.config.problems import DamagedError, Place, Problem
+from aecli.runs.files import cannot, parse_json, to_json
+
+
+class Metrics:
+    """The records of a run: `{"step": 470, "epoch": 1, "split": "validation", "values": {"loss": 12.3}}`.
+
+    Every append is flushed (a kill of the process loses none); `sync` waits for the disk, and belongs before
+    the commit of a checkpoint that remembers `length`. `truncate` cuts off what is later than a checkpoint.
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Metrics:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ):
+        self.close()
+
+    def append(self, record: dict[str, Any]) -> None:
+        """Write one record; non-finite floats become null, numpy and jax scalars are taken as numbers."""
+        line = to_json(record, indent=None).encode()
+        try:
+            file = self._open()
+            file.write(line)
+            file.flush()
+        except OSError as error:
+            raise cannot("write", self.path, error) from error
+
+    def read(self) -> list[dict[str, Any]]:
+        """Every record, oldest first. A last line without its newline was cut by a crash and is none.
+
+        DamagedError, with the line's number, where a whole line is not a record.
+        """
+        try:
+            lines = self.path.read_bytes().split(b"\n")[:-1]
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise cannot("read", self.path, error) from error
+        return [parse_json(line, Place(str(self.path), number)) for number, line in enumerate(lines, 1)]
+
+    def length(self) -> int:
+        """The bytes of all whole records: what a checkpoint remembers."""
+        try:
+            return self.path.read_bytes().rfind(b"\n") + 1
+        except FileNotFoundError:
+            return 0
+
+    def truncate(self, length: int) -> None:
+        """Forget all records after the first `length` bytes; DamagedError where no record ends there."""
+        content = self.path.read_bytes() if self.path.exists() else b""
+        if length > len(content) or (length and content[length - 1 : length] != b"\n"):
+            text = f"damaged: no record ends at byte {length}, where the checkpoint says one does"
+            raise DamagedError(Problem(text, Place(str(self.path))))
+        if length < len(content):
+            self.close()
+            try:
+                os.truncate(self.path, length)
+            except OSError as error:
+                raise cannot("write", self.path, error) from error
+
+    def sync(self) -> None:
+        """Wait until all records are on the disk."""
+        if self._file:
+            os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        """Close the file; the next append opens it again."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def _open(self) -> BinaryIO:
+        """The file, open at the end of its last whole record: a line that a crash cut goes first."""
+        if self._file is None:
+            whole = self.length()
+            self._file = self.path.open("ab")
+            self._file.truncate(whole)
+        return self._file

@@ -1,0 +1,138 @@
+"""One run directory: `<root>/<name>/<YYYYmmdd-HHMMSS>-<hex>/`, created exclusively and never reused."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from aecli.config.names import check_name
+from aecli.config.problems import DamagedError, Place, Problem, UserError
+from aecli.runs.files import cannot, read_json, sync_folder, to_json, write_whole
+
+_ATTEMPTS = 100
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory. Everything is read from the disk when asked for: another process may be writing it."""
+
+    path: Path
+
+    @classmethod
+    def create(cls, root: Path, name: str, config_yaml: str, record: dict[str, Any]) -> Run:
+        """A new run: its folder (stamped in local time), then config.yaml, then run.json, each whole.
+
+        `created` and `name` lead the record. UserError for a bad name, or where the folder cannot be made.
+        """
+        check_name(name)
+        created = datetime.now().astimezone()
+        try:
+            run = cls(_new_folder(root, name, created))
+        except OSError as error:
+            raise cannot("write", root / name, error) from error
+        write_whole(run.config_path, config_yaml)
+        write_whole(run.record_path, to_json({"name": name, "created": created.isoformat(), **record}))
+        return run
+
+    @property
+    def config_path(self) -> Path:
+        """The resolved config."""
+        return self.path / "config.yaml"
+
+    @property
+    def record_path(self) -> Path:
+        """run.json: where it is, there is a run."""
+        return self.path / "run.json"
+
+    @property
+    def checkpoints(self) -> Path:
+        """The folder of checkpoints, one folder a step."""
+        return self.path / "checkpoints"
+
+    @property
+    def figures(self) -> Path:
+        """The folder of figures."""
+        return self.path / "figures"
+
+    @property
+    def events(self) -> Path:
+        """The folder of TensorBoard events."""
+        return self.path / "events"
+
+    @property
+    def metrics(self) -> Path:
+        """metrics.jsonl, one line a record."""
+        return self.path / "metrics.jsonl"
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """What run.json holds; DamagedError where it does not hold it any more."""
+        return read_json(self.record_path)
+
+    def update(self, **changes: Any) -> None:
+        """Replace keys of run.json (a nested mapping as a whole, too) and write it whole."""
+        write_whole(self.record_path, to_json({**self.record, **changes}))
+
+    @property
+    def config_text(self) -> str:
+        """The text of config.yaml; DamagedError where it is missing or not UTF-8."""
+        place = Place(str(self.config_path))
+        try:
+            return self.config_path.read_bytes().decode()
+        except FileNotFoundError:
+            raise DamagedError(Problem("damaged: this file is missing", place)) from None
+        except UnicodeDecodeError as error:
+            raise DamagedError(Problem(f"damaged: this is not text ({error})", place)) from None
+        except OSError as error:
+            raise cannot("read", self.config_path, error) from error
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold this run's lock, which ends with the process; UserError where another process holds it.
+
+        The lock is the operating system's (flock): a kill leaves none behind.
+        """
+        try:
+            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise cannot("write", self.path / ".lock", error) from error
+        try:
+            _take(descriptor, self.path)
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def _new_folder(root: Path, name: str, created: datetime) -> Path:
+    """Make `<root>/<name>/<stamp>` such that no other run has it, and put the new names on the disk."""
+    parent = root / name
+    parent.mkdir(parents=True, exist_ok=True)
+    if not parent.resolve().is_relative_to(root.resolve()):
+        raise UserError(Problem(f"{parent} is a link that leads out of {root}", hint="use another name"))
+    for _ in range(_ATTEMPTS):
+        folder = parent / f"{created:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            continue
+        sync_folder(parent)
+        return folder
+    raise UserError(f"no free run directory could be made under {parent}")
+
+
+def _take(descriptor: int, path: Path) -> None:
+    """Lock an open file without waiting."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        hint = "wait until it has finished, or stop it first"
+        raise UserError(Problem(f"the run {path} is in use: another process trains it", hint=hint)) from None
+    except OSError as error:
+        raise cannot("lock", path, error) from error

@@ -1,0 +1,129 @@
+"""Calibration: where the threshold lies, from held-out normal rows alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecli.config.problems import Problem, UserError
+from aecli.data.dataset import is_anomaly
+from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
+from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores
+from aecli.tasks.baselines import NAMES, Baselines
+from aecli.tasks.codes import training_rows
+from aecli.tasks.kept import keep, kept
+
+if TYPE_CHECKING:
+    from jaxtyping import Bool, Float, Float32, Float64
+
+    from aecli.training.trained import Trained
+
+FILE = "anomaly.npz"
+HOLD_OUT = "hold rows out: data.split.validation"
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Scores of held-out normal rows, ascending, for the run's score and for each baseline, and what was
+    fitted.
+    """
+
+    kind: str
+    false_positive_rate: float
+    scores: Float32[np.ndarray, " n"]
+    baselines: Baselines
+    baseline_scores: dict[str, Float32[np.ndarray, " n"]]
+    latent: Latent | None = None
+    class_names: tuple[str, ...] | None = None
+
+    @property
+    def threshold(self) -> float:
+        """A row is flagged where its score is above this."""
+        return threshold(self.scores, self.false_positive_rate)
+
+    @property
+    def note(self) -> str | None:
+        """What to say where there are too few rows for the rate."""
+        return too_few(len(self.scores), self.false_positive_rate)
+
+    def p_values(self, scores: Float[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
+        """The conformal p-value of each score."""
+        return p_values(scores, self.scores)
+
+    def flags(
+        self, scores: Float[np.ndarray, " rows"], baseline: str | None = None
+    ) -> Bool[np.ndarray, " rows"]:
+        """Which rows are flagged at the false-positive rate, by the run's score or by a baseline's."""
+        own = self.baseline_scores[baseline] if baseline else self.scores
+        return scores > threshold(own, self.false_positive_rate)
+
+
+def calibrate(
+    trained: Trained,
+    score: str | None = None,
+    false_positive_rate: float | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Calibration:
+    """Kept in the run directory, and computed where another score or checkpoint, or none, was kept there.
+
+    The calibration rows are the validation rows that are not known anomalies: never training rows, whose
+    scores are too small. `score` and the rate are the config's where None. UserError where no such row was
+    held out, or for a rate that is not between 0 and 1.
+    """
+    spec = trained.experiment.anomaly
+    kind = score or spec.score
+    rate = spec.false_positive_rate if false_positive_rate is None else false_positive_rate
+    check_kind(trained, kind)
+    if not 0 < rate < 1:
+        raise UserError(
+            Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
+        )
+    path, key = trained.run.path / FILE, {"version": 1, "step": trained.step, "score": kind}
+    arrays = kept(path, key)
+    if arrays is None:
+        arrays = _fitted(trained, kind)
+        keep(path, key, arrays)
+    found = _restored(kind, rate, arrays)
+    if found.note and warn:
+        warn(found.note)
+    return found
+
+
+def held_out_normals(trained: Trained) -> Float32[np.ndarray, " n *features"]:
+    """The validation rows that are not known anomalies, or a UserError that says how to hold some out."""
+    rows = trained.dataset.validation
+    if rows is None or not len(rows.x):
+        raise UserError(Problem("this run held no rows out: a threshold cannot be calibrated", hint=HOLD_OUT))
+    truth = is_anomaly(rows, trained.experiment.data, trained.dataset.class_names or None)
+    x = rows.x if truth is None else rows.x[~truth]
+    if not len(x):
+        text = "all held-out rows are anomalies: a threshold cannot be calibrated"
+        raise UserError(Problem(text, hint=f"{HOLD_OUT}, with normal rows among them"))
+    return x
+
+
+def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
+    """Everything that needs the training or the calibration rows, by the names it is kept under."""
+    normal, rows = held_out_normals(trained), training_rows(trained)
+    latent = Latent.fit(trained.encode(rows)) if kind == "latent_distance" else None
+    baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size)
+    arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent))}
+    arrays["class_names"] = np.array(trained.dataset.class_names, np.str_)
+    arrays |= {f"{name}_scores": np.sort(values) for name, values in baselines.scores(normal).items()}
+    arrays |= {f"baselines_{name}": value for name, value in vars(baselines).items()}
+    return arrays | {f"latent_{name}": value for name, value in (vars(latent) if latent else {}).items()}
+
+
+def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray]) -> Calibration:
+    def part(prefix: str) -> dict[str, np.ndarray]:
+        return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
+
+    latent = part("latent_")
+    scores = {name: arrays[f"{name}_scores"] for name in NAMES}
+    return Calibration(
+        kind, rate, arrays["scores"], Baselines(**part("baselines_")), scores,
+        Latent(**latent) if latent else None, tuple(arrays["class_names"].tolist()) or None,
+    )  # fmt: skip

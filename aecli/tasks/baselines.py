@@ -1,0 +1,80 @@
+"""What every anomaly score is printed beside: the norm of the standardised row, and the residual of PCA."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.tasks.blocks import in_blocks
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32, Float64
+
+NAMES = ("z_norm", "pca_residual")
+WIDE = 2000  # features from which on the covariance is not formed
+CHUNK = 4096
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """Fitted to training rows x, flattened, in the model's space. `components` are orthonormal rows."""
+
+    mean: Float64[np.ndarray, " features"]
+    deviation: Float64[np.ndarray, " features"]
+    components: Float64[np.ndarray, " k features"]
+
+    @classmethod
+    def fit(cls, rows: Float32[np.ndarray, " rows *features"], size: int) -> Baselines:
+        """Mean, standard deviation (1 for a constant feature) and the first k principal components.
+
+        k = `size`, but at most features - 1 and rows - 1: with all components nothing would be left over.
+        """
+        flat = rows.reshape(len(rows), -1)
+        n, d = flat.shape
+        mean = flat.mean(axis=0, dtype=np.float64)
+        variance, gram = np.zeros(d), np.zeros((d, d) if d <= WIDE else (0, 0))
+        for start in range(0, n, CHUNK):
+            centred = flat[start : start + CHUNK] - mean
+            variance += np.square(centred).sum(axis=0) / n
+            if d <= WIDE:
+                gram += centred.T @ centred
+        deviation = np.where(flat.max(axis=0) == flat.min(axis=0), 1.0, np.sqrt(variance))
+        k = max(0, min(size, d - 1, n - 1))
+        return cls(mean, deviation, _components(flat, gram, k))
+
+    def z_norm(self, rows: Float[np.ndarray, " rows *features"]) -> Float32[np.ndarray, " rows"]:
+        """||(x - mean) / sd||: what published "PCA" detectors with all components amount to."""
+        return in_blocks(lambda x: np.linalg.norm((x - self.mean) / self.deviation, axis=1), rows)
+
+    def pca_residual(self, rows: Float[np.ndarray, " rows *features"]) -> Float32[np.ndarray, " rows"]:
+        """||(I - V'V)(x - mean)||^2, V the first k components: the error of the best linear
+        autoencoder.
+        """
+
+        def residual(x: np.ndarray) -> np.ndarray:
+            centred = x - self.mean
+            return np.square(centred - (centred @ self.components.T) @ self.components).sum(axis=1)
+
+        return in_blocks(residual, rows)
+
+    def scores(self, rows: Float[np.ndarray, " rows *features"]) -> dict[str, Float32[np.ndarray, " rows"]]:
+        """Each baseline's score by name; higher is more anomalous."""
+        return {"z_norm": self.z_norm(rows), "pca_residual": self.pca_residual(rows)}
+
+
+def _components(
+    flat: Float32[np.ndarray, " rows features"], gram: Float64[np.ndarray, " features features"], k: int
+) -> Float64[np.ndarray, " k features"]:
+    """The first k principal components: of the covariance, or of many features by a randomised decomposition."""
+    d = flat.shape[1]
+    if k == 0:
+        return np.zeros((0, d))
+    if d <= WIDE:
+        from scipy.linalg import eigh
+
+        return np.ascontiguousarray(eigh(gram, subset_by_index=(d - k, d - 1))[1].T[::-1])
+    from sklearn.decomposition import PCA
+
+    return np.asarray(PCA(k, svd_solver="randomized", random_state=0).fit(flat).components_, np.float64)

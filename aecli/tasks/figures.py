@@ -1,0 +1,124 @@
+"""The pictures of a run: curves, reconstructions, samples, interpolations, codes; scores and ROC after scoring."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aecli.data.dataset import Split
+from aecli.report import figures
+from aecli.report.sheet import check_drawable
+from aecli.runs.metrics import Metrics
+from aecli.tasks.units import in_units
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+    from aecli.tasks.anomaly.verdict import Verdict
+    from aecli.training.trained import Trained
+
+SHOWN = 5000  # rows that figures of tables and codes look at, evenly over the split
+DRAWN = 64
+
+
+def draw_run(trained: Trained) -> list[Path]:
+    """Every figure that training leaves in `figures/`, from the test split (else validation, else train)."""
+    from aecli.tasks.sample import interpolate, sample
+
+    folder, name = trained.run.figures, trained.experiment.name
+    folder.mkdir(exist_ok=True)
+    split, rows = trained.split()
+    shown = rows.x[np.linspace(0, len(rows.x) - 1, min(len(rows.x), SHOWN)).astype(int)]
+    drawn = [_curves(trained, folder, name), _codes(trained, rows, folder, f"{name}: codes of the {split} split")]
+    columns = _columns(trained)
+    if not _drawable(trained):
+        return [path for path in drawn if path]
+    title = f"{name}: the {split} split and its reconstructions"
+    drawn.append(
+        figures.reconstructions(
+            _display(trained, shown), _display(trained, trained.reconstruct(shown)), folder / "reconstructions.png",
+            corrupted=_corrupted(trained, shown), columns=columns, title=title,
+        )
+    )  # fmt: skip
+    many = DRAWN if trained.features.kind == "image" else SHOWN
+    found = sample(trained, many)
+    data = None if trained.features.kind == "image" else _display(trained, shown)
+    title = f"{name}: samples ({found.sampler})"
+    drawn.append(figures.samples(found.samples, folder / "samples.png", data=data, columns=columns, title=title))
+    if pairs := min(8, len(rows.x) // 2):
+        walk = interpolate(trained, pairs=pairs)
+        ways = walk.samples.reshape(pairs, walk.columns, *trained.features.shape)
+        title = f"{name}: straight lines between codes of the {split} split"
+        drawn.append(figures.interpolations(ways, folder / "interpolations.png", columns=columns, title=title))
+    return [path for path in drawn if path]
+
+
+def draw_verdict(trained: Trained, verdict: Verdict) -> list[Path]:
+    """The histogram of the scores, and the ROC curve where labels tell anomalies from normal rows."""
+    folder, name = trained.run.figures, trained.experiment.name
+    folder.mkdir(exist_ok=True)
+    kind, threshold = verdict.calibration.kind, verdict.calibration.threshold
+    title = f"{name}: anomaly scores of {Path(verdict.split).name}"
+    drawn = [
+        figures.score_histogram(
+            verdict.scores, folder / "score_histogram.png", anomalous=verdict.truth, threshold=threshold,
+            name=f"{kind.replace('_', ' ')} score", title=title,
+        )
+    ]  # fmt: skip
+    if verdict.truth is not None and 0 < verdict.truth.sum() < len(verdict.truth):
+        drawn.append(
+            figures.roc(
+                verdict.scores, verdict.truth, folder / "roc.png", name=kind.replace("_", " "),
+                baselines=verdict.baselines, threshold=threshold, title=f"{name}: ROC",
+            )
+        )  # fmt: skip
+    return drawn
+
+
+def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
+    from aecli.model.objective import units
+
+    records = Metrics(trained.run.metrics).read()
+    if not records:
+        return None  # no epoch was asked for
+    path = folder / "curves.png"
+    return figures.curves(records, path, units=units(trained.autoencoder), title=f"{name}: objective and its terms")
+
+
+def _codes(trained: Trained, rows: Split, folder: Path, title: str) -> Path:
+    return figures.codes(trained.encode(rows.x), folder / "codes.png", labels=rows.labels, title=title)
+
+
+def _corrupted(trained: Trained, x: np.ndarray) -> np.ndarray | None:
+    """What the encoder was trained to undo, drawn once for the figure; only images show it."""
+    import jax
+
+    autoencoder = trained.autoencoder
+    if autoencoder.objective.corruption.kind == "none" or trained.features.kind != "image":  # pyright: ignore
+        return None
+    numbers = trained.weights.numbers["objective"]["corruption"]
+    return np.clip(np.asarray(autoencoder.corrupt(x, jax.random.key(0), numbers)[0]), 0, 1)
+
+
+def _display(trained: Trained, x: np.ndarray) -> Float[np.ndarray, "rows *shape"]:
+    shown = in_units(trained.features, x)
+    return np.clip(shown, 0, 1) if trained.features.kind == "image" else shown
+
+
+def _drawable(trained: Trained) -> bool:
+    """Tables are; images are where they have a height, a width and 1 or 3 channels (a flat row of pixels has none)."""
+    from aecli.config.problems import UserError
+
+    if trained.features.kind == "table":
+        return True
+    try:
+        check_drawable(trained.features.shape)
+    except UserError:
+        return False
+    return True
+
+
+def _columns(trained: Trained) -> Any:
+    return trained.features.columns

@@ -1,0 +1,43 @@
+"""What a task keeps in the run directory, so that it is not fitted again: named arrays of one checkpoint."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from aecli.config.problems import DamagedError, Place, Problem
+from aecli.runs.files import cannot
+from aecli.tasks.output import write_npz
+
+META = "meta"  # the name of the key, beside the arrays
+
+
+def keep(path: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays and what they belong to (`key`: the checkpoint's step, a kind, a version) whole, without
+    pickle.
+    """
+    write_npz(path, {META: np.asarray(json.dumps(dict(key), sort_keys=True)), **arrays})
+
+
+def kept(path: Path, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
+    """The arrays that were kept for this key; None where there are none, or only those of another key.
+
+    DamagedError where the file is not what was written.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if json.loads(str(file[META])) != dict(key):
+                return None
+            return {name: file[name] for name in file.files if name != META}
+    except FileNotFoundError:
+        return None
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
+        hint = "remove it: it is made again from the checkpoint"
+        raise DamagedError(Problem(f"damaged: {error}", Place(str(path)), hint)) from error
+    except OSError as error:
+        raise cannot("read", path, error) from error

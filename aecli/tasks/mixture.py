@@ -1,0 +1,81 @@
+"""A mixture of Gaussians fitted to the codes of the training rows: a sampler for any autoencoder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.tasks.codes import training_codes
+from aecli.tasks.kept import keep, kept
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+
+    from aecli.training.trained import Trained
+
+COMPONENTS = 10  # Ghosh et al. 2020, sec. 4
+MOST_ROWS = 20_000  # that it is fitted to
+FILE = "mixture.npz"
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """q(z) = sum_c weights_c N(z; means_c, F_c F_c'), F the lower Cholesky factors of the covariances."""
+
+    weights: Float[np.ndarray, " components"]
+    means: Float[np.ndarray, " components size"]
+    factors: Float[np.ndarray, " components size size"]
+
+    def sample(self, count: int, seed: int) -> Float32[np.ndarray, " count size"]:
+        """Independent draws: a component, then a point of it."""
+        rng = np.random.default_rng(seed)
+        which = rng.choice(len(self.weights), count, p=self.weights)
+        eps = rng.standard_normal((count, self.means.shape[1]))
+        z = np.empty_like(eps)
+        for c in np.unique(which):
+            z[which == c] = self.means[c] + eps[which == c] @ self.factors[c].T
+        return z.astype(np.float32)
+
+
+def fit(
+    codes: Float[np.ndarray, " rows size"],
+    components: int = COMPONENTS,
+    warn: Callable[[str], None] | None = None,
+) -> Mixture:
+    """Maximum likelihood by expectation-maximisation, full covariances; deterministic.
+
+    Fitted in units of each code's standard deviation, so that its regularisation (1e-6) means the same for
+    every scale, and to at most 20,000 rows. Few rows get fewer components: each has two rows a unit of the
+    code at least. Source: the ex-post density estimation of Ghosh et al. 2020.
+    """
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.mixture import GaussianMixture
+
+    rng = np.random.default_rng(0)
+    codes = rng.permutation(codes, axis=0)[:MOST_ROWS].astype(np.float64)
+    mean, spread = codes.mean(axis=0), codes.std(axis=0)
+    spread[codes.max(axis=0) == codes.min(axis=0)] = 1.0
+    count = max(1, min(components, len(codes) // (2 * (codes.shape[1] + 1))))
+    mixture = GaussianMixture(count, max_iter=200, random_state=0)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ConvergenceWarning)
+        mixture.fit((codes - mean) / spread)
+    for warning in caught:
+        if warn:
+            warn(f"the mixture of the codes: {warning.message}")
+    factors, weights = np.linalg.cholesky(np.asarray(mixture.covariances_)), np.asarray(mixture.weights_)
+    return Mixture(weights / weights.sum(), mean + spread * mixture.means_, spread[:, None] * factors)
+
+
+def mixture_of(trained: Trained, warn: Callable[[str], None] | None = None) -> Mixture:
+    """The mixture of a run's training codes: kept in its directory, fitted again for another checkpoint."""
+    path, key = trained.run.path / FILE, {"version": 1, "step": trained.step}
+    if found := kept(path, key):
+        return Mixture(**found)
+    mixture = fit(training_codes(trained), warn=warn)
+    keep(path, key, {"weights": mixture.weights, "means": mixture.means, "factors": mixture.factors})
+    return mixture

@@ -1,0 +1,182 @@
+"""New rows: drawn, between two rows, along a unit of the code, over a map of the code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, sqrt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.config.problems import Problem, UserError, did_you_mean
+from aecli.report.sheet import check_drawable, contact_sheet
+from aecli.tasks.codes import training_codes
+from aecli.tasks.mixture import mixture_of
+from aecli.tasks.output import check_output, write_csv, write_npy, write_npz, write_png
+from aecli.tasks.units import in_units, unit_columns
+
+if TYPE_CHECKING:
+    from jaxtyping import Float, Float32
+
+    from aecli.data.features import Features
+    from aecli.training.trained import Trained
+
+SUFFIXES = (".npy", ".npz", ".csv", ".png")
+SAMPLERS = ("auto", "prior", "mixture")
+MOST_UNITS = 16  # of a traversal
+MIDDLE = (0.01, 0.99)  # quantiles of the training codes between which a unit or a map goes
+
+Warn = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Decoded codes in the data's own units, on a grid `columns` wide; `sampler` says where the codes come
+    from.
+    """
+
+    samples: Float[np.ndarray, " count *shape"]
+    codes: Float32[np.ndarray, " count size"]
+    columns: int
+    sampler: str
+
+    def write(self, path: Path, features: Features) -> None:
+        """.npy: samples alone; .npz: samples and codes; .csv: a row each; .png: a contact sheet."""
+        if path.suffix.lower() == ".npy":
+            write_npy(path, self.samples)
+        elif path.suffix.lower() == ".npz":
+            write_npz(path, {"samples": self.samples, "codes": self.codes})
+        elif path.suffix.lower() == ".csv":
+            write_csv(path, unit_columns(features, self.samples))
+        else:
+            write_png(path, contact_sheet(self.samples, self.columns))
+
+
+def sample(
+    trained: Trained,
+    count: int,
+    sampler: str = "auto",
+    seed: int = 0,
+    output: str | Path | None = None,
+    warn: Warn | None = None,
+) -> Samples:
+    """`count` new rows: z from the prior, or from the mixture fitted to the training codes, then the
+    decoder's mean.
+
+    `auto` is the prior where the bottleneck has one, else the mixture. UserError for a prior that is not
+    there.
+    """
+    path = _checked(trained, output)
+    _at_least("--count", count, 1)
+    sampler = _sampler(trained, sampler)
+    codes = (
+        _prior_codes(trained, count, seed)
+        if sampler == "prior"
+        else mixture_of(trained, warn).sample(count, seed)
+    )
+    return _decoded(trained, codes, ceil(sqrt(count)), sampler, path)
+
+
+def interpolate(
+    trained: Trained,
+    pairs: int = 8,
+    steps: int = 9,
+    seed: int = 0,
+    split: str | None = None,
+    output: str | Path | None = None,
+) -> Samples:
+    """On straight lines between the mean codes of pairs of rows, both ends included: a pair a row of the
+    grid.
+
+    z_t = (1 - t) z_a + t z_b, t = 0, 1/(steps - 1), ..., 1. Rows are chosen by `seed`, each at most once,
+    from the split (else test, validation or train). Lines are straight for every bottleneck, stochastic ones
+    included.
+    """
+    path = _checked(trained, output)
+    _at_least("pairs", pairs, 1)
+    _at_least("steps", steps, 2)
+    name, rows = trained.split(split)
+    if 2 * pairs > len(rows.x):
+        text = f"{pairs} pairs need {2 * pairs} rows: the {name} split has {len(rows.x)}"
+        raise UserError(Problem(text, hint="ask for fewer pairs, or choose another split"))
+    chosen = np.random.default_rng(seed).choice(len(rows.x), 2 * pairs, replace=False)
+    a, b = np.split(trained.encode(rows.x[chosen])[:, None], 2)
+    t = np.linspace(0, 1, steps, dtype=np.float32)[:, None]
+    return _decoded(trained, ((1 - t) * a + t * b).reshape(pairs * steps, -1), steps, "interpolation", path)
+
+
+def traverse(trained: Trained, steps: int = 9, output: str | Path | None = None) -> Samples:
+    """Along one unit of the code at a time, from its 1 % to its 99 % quantile over the training rows: a unit
+    a row.
+
+    The other units stay at their means. At most 16 units, those of highest variance first.
+    """
+    path = _checked(trained, output)
+    _at_least("steps", steps, 2)
+    known = training_codes(trained)
+    units = np.argsort(-known.var(axis=0, dtype=np.float64), kind="stable")[:MOST_UNITS]
+    codes = np.tile(known.mean(axis=0, dtype=np.float64), (len(units), steps, 1))
+    low, high = np.quantile(known, MIDDLE, axis=0)
+    for row, unit in enumerate(units):
+        codes[row, :, unit] = np.linspace(low[unit], high[unit], steps)
+    return _decoded(trained, codes.reshape(len(units) * steps, -1), steps, "traversal", path)
+
+
+def manifold(trained: Trained, steps: int = 20, output: str | Path | None = None) -> Samples:
+    """A map of a code of two units: steps x steps points at evenly spaced quantiles of the training codes.
+
+    The first unit grows to the right, the second upwards (Kingma & Welling 2014, fig. 4). UserError for
+    another size.
+    """
+    path = _checked(trained, output)
+    _at_least("steps", steps, 2)
+    size = trained.autoencoder.model.bottleneck.size
+    if size != 2:
+        text = f"a map needs a code of two units: this one has {size}"
+        raise UserError(Problem(text, hint="train with model.bottleneck.size=2, or use --traverse"))
+    right, up = np.quantile(training_codes(trained), np.linspace(*MIDDLE, steps), axis=0).T
+    codes = np.stack(np.meshgrid(right, up[::-1]), axis=-1)
+    return _decoded(trained, codes.reshape(-1, 2), steps, "map", path)
+
+
+def _checked(trained: Trained, output: str | Path | None) -> Path | None:
+    path = check_output(output, SUFFIXES) if output is not None else None
+    if path is not None and path.suffix.lower() == ".png":
+        check_drawable(trained.features.shape)
+    return path
+
+
+def _at_least(name: str, value: int, least: int) -> None:
+    if value < least:
+        raise UserError(Problem(f"{name} is {value}", hint=f"it must be at least {least}"))
+
+
+def _sampler(trained: Trained, name: str) -> str:
+    bottleneck = trained.autoencoder.model.bottleneck
+    has_prior = bottleneck.stochastic and hasattr(bottleneck, "prior")
+    if name not in SAMPLERS:
+        raise UserError(Problem(f"no sampler is called '{name}'", hint=did_you_mean(name, SAMPLERS)))
+    if name == "prior" and not has_prior:
+        text = "this bottleneck has no prior to draw from"
+        raise UserError(Problem(text, hint="use --sampler mixture, which is fitted to the training codes"))
+    return ("prior" if has_prior else "mixture") if name == "auto" else name
+
+
+def _prior_codes(trained: Trained, count: int, seed: int) -> Float32[np.ndarray, " count size"]:
+    from aecli.training.keys import SAMPLING, stream_key
+
+    bottleneck = trained.autoencoder.model.bottleneck
+    prior = bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
+    return np.asarray(prior.sample(stream_key(seed, SAMPLING), count, bottleneck.size))
+
+
+def _decoded(
+    trained: Trained, codes: Float[np.ndarray, " count size"], columns: int, sampler: str, path: Path | None
+) -> Samples:
+    codes = codes.astype(np.float32)
+    found = Samples(in_units(trained.features, trained.decode(codes)), codes, columns, sampler)
+    if path is not None:
+        found.write(path, trained.features)
+    return found

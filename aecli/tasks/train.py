@@ -1,0 +1,228 @@
+"""Train a config into a run directory, and go on with a run that was stopped."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aecli.config.dump import to_yaml
+from aecli.config.problems import AecliError, Problem, UserError
+from aecli.data.dataset import Dataset
+from aecli.data.dataset import load as load_data
+from aecli.experiment import Experiment, Loaded, load
+from aecli.runs.find import open_run
+from aecli.runs.files import write_whole
+from aecli.runs.provenance import provenance
+from aecli.runs.run import Run
+from aecli.training.progress import Progress, Silent
+
+FIXED = ("data", "model", "seed", "name")  # what a resumed run cannot change
+
+
+@dataclass(frozen=True)
+class Result:
+    """A finished training."""
+
+    run: Run
+    status: str
+    metrics: dict[str, float | None]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As `train --json` prints it."""
+        return {"run": str(self.run.path), "status": self.status, "metrics": self.metrics}
+
+
+def train(
+    config: str | Path | dict[str, Any] | Experiment,
+    overrides: list[str] | None = None,
+    *,
+    output: str | Path = "outputs",
+    progress: Progress | None = None,
+    argv: list[str] | None = None,
+    figures: bool = True,
+) -> Result:
+    """Train a config (a YAML file, a mapping, an Experiment) into a new run under `output`.
+
+    UserError for a config or data at fault, DivergedError at a non-finite loss, StoppedError on a signal.
+    """
+    from aecli.training.devices import choose, use_cache
+
+    progress = progress or Silent()
+    loaded = load(config, overrides)
+    dataset = load_dataset(loaded)
+    use_cache()
+    device = choose(loaded.experiment.training.device)
+    run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
+        **provenance(device=str(device)),
+        "argv": argv if argv is not None else sys.argv,
+        "overrides": list(overrides or []),
+        "seed": loaded.experiment.seed,
+        "data": describe_data(loaded.experiment, dataset),
+        "status": "running",
+        "exit_reason": None,
+    })  # fmt: skip
+    with run.locked():
+        return _trained(run, loaded, dataset, device, progress, figures, Path(output))
+
+
+def resume(
+    text: str,
+    overrides: list[str] | None = None,
+    *,
+    output: str | Path = "outputs",
+    progress: Progress | None = None,
+    figures: bool = True,
+) -> Result:
+    """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates."""
+    from aecli.training.devices import choose, use_cache
+
+    progress = progress or Silent()
+    run = open_run(text, Path(output))
+    with run.locked():
+        record = run.record
+        if record.get("status") == "completed" and not overrides:
+            progress.say(f"{run.path} is complete: nothing to do")
+            return Result(run, "completed", record.get("metrics", {}))
+        loaded = _reloaded(run, overrides or [])
+        dataset = load_dataset(loaded)
+        if record.get("data", {}).get("sha256") != dataset.sha256:
+            text = f"{loaded.experiment.data.source} is not the data this run was trained on"
+            raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
+        use_cache()
+        write_whole(run.config_path, to_yaml(loaded.experiment))
+        run.update(status="running", exit_reason=None, overrides=[*record.get("overrides", []), *(overrides or [])])
+        device = choose(loaded.experiment.training.device)
+        return _trained(run, loaded, dataset, device, progress, figures, Path(output))
+
+
+def load_dataset(loaded: Loaded) -> Dataset:
+    """The config's data, its problems placed at the config's `data.source` where they have no place of their own."""
+    with blamed_on(loaded.document, ("data", "source")):
+        dataset = load_data(loaded.experiment.data)
+    problems = [
+        Problem(text, loaded.document.place(at), hint) for at, text, hint in data_conflicts(loaded.experiment, dataset)
+    ]
+    if problems:
+        raise UserError(*problems)
+    return dataset
+
+
+@contextmanager
+def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
+    """Problems without a place are reported at this place of the config."""
+    try:
+        yield
+    except AecliError as error:
+        raise error.at(document.place(location)) from None
+
+
+def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str, ...], str, str | None]]:
+    """What the objective or the training asks of the data and the data do not give: place, text, hint."""
+    found: list[tuple[tuple[str, ...], str, str | None]] = []
+    low, high = float(dataset.train.x.min()), float(dataset.train.x.max())
+    if experiment.objective.reconstruction.binary and (low < 0 or high > 1):
+        text = f"bernoulli needs features between 0 and 1; after scaling these lie between {low:.6g} and {high:.6g}"
+        found.append((("objective", "reconstruction"), text, "use `data.scale: minmax`, or another reconstruction"))
+    stop = experiment.training.stop_early
+    if stop and stop.metric.startswith("validation/") and dataset.validation is None:
+        text = f"there is no validation split to measure {stop.metric} on"
+        found.append((("training", "stop_early"), text, "set data.split.validation, or stop on train/loss"))
+    return found
+
+
+def describe_data(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
+    """What run.json says of the data."""
+    rows = {f"{name}_rows": 0 if s is None else len(s.x) for name, s in dataset.splits().items()}
+    shape = list(dataset.features.shape)
+    return {"source": experiment.data.source, "sha256": dataset.sha256, "shape": shape, **rows}
+
+
+def _reloaded(run: Run, overrides: list[str]) -> Loaded:
+    loaded = load(run.config_path, overrides)
+    before = load(run.config_path).experiment
+    for name in FIXED:
+        if getattr(before, name) != getattr(loaded.experiment, name):
+            hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"
+            raise UserError(Problem(f"a resumed run cannot change `{name}`", loaded.document.place((name,)), hint))
+    return loaded
+
+
+def _trained(
+    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, figures: bool, root: Path
+) -> Result:
+    """Fit, then measure and draw; run.json always ends with a status and a reason."""
+    from aecli.tasks.finish import finish
+    from aecli.training.trained import write_features
+
+    write_features(run, dataset.features)
+    with _status_kept(run):
+        timings = _fitted(run, loaded, dataset, device, progress, root)
+        previous = run.record.get("timings") or {}
+        run.update(timings=timings if timings["examples_per_second"] else {**timings, **previous})
+        metrics = finish(run, dataset, progress, figures=figures)
+        run.update(status="completed", exit_reason=None, metrics=metrics)
+    return Result(run, "completed", metrics)
+
+
+@contextmanager
+def _status_kept(run: Run) -> Iterator[None]:
+    try:
+        yield
+    except AecliError as error:
+        status = {3: "diverged", 130: "stopped", 143: "stopped"}.get(int(error.exit_code), "failed")
+        run.update(status=status, exit_reason=error.problems[0].message if error.problems else None)
+        raise
+    except KeyboardInterrupt:
+        run.update(status="stopped", exit_reason="interrupted")
+        raise
+    except BaseException as error:
+        run.update(status="failed", exit_reason=f"{type(error).__name__}: {error}")
+        raise
+
+
+def _fitted(
+    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, root: Path
+) -> dict[str, float | None]:
+    """From the last good checkpoint, or else the start, to the end."""
+    from aecli.training import checkpoint
+    from aecli.training.loop import Clock, Trainer
+    from aecli.training.memory import Memory
+    from aecli.training.stopping import stop_requests
+    from aecli.training.trained import restore
+
+    experiment, clock = loaded.experiment, Clock()
+    with stop_requests() as stop:
+        trainer = Trainer(experiment, dataset, run, progress, device, clock)
+        saved = checkpoint.latest_good(run.checkpoints, progress.say)
+        if saved is None:
+            state, memory = trainer.initial(), Memory()
+            if experiment.training.initialize_from:
+                with blamed_on(loaded.document, ("training", "initialize_from")):
+                    state = _initialized(state, experiment.training.initialize_from, root)
+        else:
+            state, memory = trainer.put(restore(trainer.program, experiment, saved[1])), Memory(**saved[2])
+        trainer.fit(state, memory, stop)
+    return clock.timings()
+
+
+def _initialized(state: Any, source: str, root: Path) -> Any:
+    """The initial state with the parameters and variables of another run of the same architecture."""
+    import jax
+
+    from aecli.training.trained import open_trained
+
+    other = open_trained(open_run(source, root)).weights
+    for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
+        shapes: Callable[[Any], Any] = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)  # noqa: E731
+        if shapes(mine) != shapes(theirs):
+            raise UserError(Problem(f"the run {source} has another architecture", hint="the shapes must agree"))
+    average = other.parameters if state.average else {}
+    # Copies: the state is donated to the compiled chunk, and no array may be given away twice.
+    return jax.tree.map(lambda leaf: leaf + 0, state._replace(
+        parameters=other.parameters, variables=other.variables, average=average))  # fmt: skip
+
+

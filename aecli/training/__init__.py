@@ -1,0 +1,1 @@
+"""Training: the objective's minimum sought by a compiled chunk of pure steps; checkpoints; resuming."""

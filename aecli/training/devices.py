@@ -1,0 +1,54 @@
+"""Where training runs, and the cache that spares later processes its compilation."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+from aecli.config.problems import Problem, UserError
+
+
+def choose(name: str) -> Any:
+    """The first device of a platform (`auto`: JAX's own choice); UserError where there is none."""
+    import jax
+
+    if name == "auto":
+        return jax.devices()[0]
+    try:
+        return jax.devices(name)[0]
+    except RuntimeError as error:
+        here = ", ".join(sorted({d.platform for d in jax.devices()}))
+        hint = f"here: {here}; for others install aecli[cuda] or aecli[tpu], or set training.device=auto"
+        raise UserError(Problem(f"there is no {name} device", hint=hint)) from error
+
+
+def cache_folder() -> Path:
+    """The folder of compiled programs, one for each JAX version and kind of processor: code of one can crash another."""
+    import jax
+
+    root = os.environ.get("AECLI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aecli"
+    kind = hashlib.sha256(f"{jax.__version__} {platform.machine()} {_processor()}".encode()).hexdigest()[:16]
+    return Path(root) / "xla" / kind
+
+
+def use_cache() -> Path:
+    """Let JAX keep compiled programs in `cache_folder`, and read them from there."""
+    import jax
+
+    folder = cache_folder()
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
+    return folder
+
+
+def _processor() -> str:
+    """What this machine's processor can do, as the system tells it."""
+    info = Path("/proc/cpuinfo")
+    if not info.exists():
+        return platform.processor()
+    lines = info.read_text(errors="replace").splitlines()
+    return next((line for line in lines if line.startswith(("flags", "Features"))), platform.processor())

@@ -1,0 +1,170 @@
+"""The loop of epochs: chunks of steps, validation, log, checkpoints; read it top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aecli.config.numbers import numbers_of, values_at_end
+from aecli.config.problems import DivergedError
+from aecli.data.dataset import Dataset
+from aecli.experiment import Experiment
+from aecli.model.forward import Weights
+from aecli.runs.events import Events
+from aecli.runs.metrics import Metrics
+from aecli.runs.run import Run
+from aecli.training import checkpoint
+from aecli.training.memory import Memory
+from aecli.training.progress import Progress
+from aecli.training.step import Program, State, program
+from aecli.training.stopping import StoppedError, StopRequest
+
+CHUNK_SECONDS = 0.5  # a signal is noticed between chunks
+
+
+@dataclass
+class Clock:
+    """Seconds of a training, compilation apart, and the examples of the steady state."""
+
+    compile_seconds: float = 0.0
+    train_seconds: float = 0.0
+    step_seconds: float = 0.0
+    examples: int = 0
+
+    def timings(self) -> dict[str, float | None]:
+        """As run.json holds them."""
+        speed = self.examples / self.step_seconds if self.step_seconds else None
+        return {
+            "compile_seconds": round(self.compile_seconds, 3),
+            "train_seconds": round(self.train_seconds, 3),
+            "examples_per_second": round(speed, 1) if speed else None,
+        }
+
+
+class Trainer:
+    """Trains one run from a state and a memory to the last epoch, an early stop, a signal, or divergence."""
+
+    def __init__(
+        self, experiment: Experiment, dataset: Dataset, run: Run, progress: Progress, device: Any, clock: Clock
+    ):
+        self.experiment, self.dataset, self.run, self.progress, self.clock = experiment, dataset, run, progress, clock
+        self.program: Program = program(experiment, dataset.features.shape, len(dataset.train.x))
+        self.total = experiment.training.epochs * self.program.steps_per_epoch
+        put: Callable[[Any], Any] = lambda value: jax.device_put(value, device)  # noqa: E731
+        self.numbers = put(numbers_of(experiment, self.total))
+        self.seed = put(np.uint32(experiment.seed))
+        self.rows = put(np.ascontiguousarray(dataset.train.x))
+        held = dataset.validation
+        self.held = None if held is None else put(in_batches(held.x, self.program.batch))
+        self.put = put
+
+    def initial(self) -> State:
+        """The state before the first step."""
+        return self.program.init(self.seed, self.numbers)
+
+    def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
+        """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
+        training, began = self.experiment.training, time.perf_counter()
+        chunk = self._compiled(state)
+        with Metrics(self.run.metrics) as log, Events(self.run.events, resume_at=int(state.step) or None) as events:
+            log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
+            while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
+                epoch = step // self.program.steps_per_epoch
+                state = self._epoch(chunk, state, epoch, stop, lambda now, known=memory: self._save(now, known, log))
+                memory = self._end_of_epoch(state, memory, epoch + 1, log, events)
+                self.clock.train_seconds = time.perf_counter() - began
+            if not checkpoint.steps(self.run.checkpoints):
+                self._save(state, memory, log)  # no epochs asked for: the initial parameters
+        return state, memory
+
+    def _compiled(self, state: State) -> Any:
+        began = time.perf_counter()
+        order = self.program.order(self.seed, jnp.int32(0))
+        args = (state, self.rows, order, self.seed, self.numbers, jnp.int32(0))
+        compiled = self.program.compiled(*args)
+        self.clock.compile_seconds = time.perf_counter() - began
+        return compiled
+
+    def _epoch(self, chunk: Any, state: State, epoch: int, stop: StopRequest, save: Callable[[State], Any]) -> State:
+        """The rest of an epoch, in chunks as long as fit into CHUNK_SECONDS."""
+        order = self.program.order(self.seed, jnp.int32(epoch))
+        last, length = (epoch + 1) * self.program.steps_per_epoch, 1
+        while (step := int(state.step)) < last:
+            if stop:
+                save(state)
+                raise StoppedError(stop.signal or 0, f"stopped at step {step} of {self.total}, saved in {self.run.path}")
+            count, began = min(length, last - step), time.perf_counter()
+            state = chunk(state, self.rows, order, self.seed, self.numbers, jnp.int32(count))
+            bad = int(state.bad)  # waits for the chunk
+            seconds = time.perf_counter() - began
+            self.clock.step_seconds += seconds
+            self.clock.examples += count * self.program.batch
+            length = max(1, min(4 * count, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
+            if bad >= 0:
+                raise DivergedError(diverged(bad, self.run))
+            self.progress.advance(step + count, self.total, f"epoch {epoch + 1}/{self.experiment.training.epochs}")
+        return state
+
+    def _end_of_epoch(self, state: State, memory: Memory, epoch: int, log: Metrics, events: Events) -> Memory:
+        """Log the epoch, validate where it is due, save where it is due or the best so far."""
+        training, step = self.experiment.training, int(state.step)
+        records = [("train", {name: float(value) for name, value in state.sums.items()})]
+        last = step >= self.total
+        if self.held is not None and (last or epoch % self.experiment.evaluation.every == 0):
+            records.append(("validation", self.validate(state)))
+        for split, values in records:
+            log.append({"step": step, "epoch": epoch, "split": split, "values": values})
+            events.write(step, split, values)
+        measured = {f"{split}/{name}": value for split, values in records for name, value in values.items()}
+        due = last or epoch % self.experiment.evaluation.every == 0
+        changed = memory.observed(step, measured, training.stop_early if due else None)
+        memory = replace(memory, **changed)
+        self.progress.say(line_of(epoch, training.epochs, measured))
+        last = last or memory.should_stop(training.stop_early)
+        if last or epoch % training.checkpoint.every == 0 or "best" in changed:
+            memory = self._save(state, memory, log)
+        return memory
+
+    def validate(self, state: State) -> dict[str, float]:
+        """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
+        parameters = state.average or state.parameters
+        weights = Weights(parameters, state.variables, values_at_end(self.numbers))
+        assert self.held is not None and self.dataset.validation is not None
+        found = self.program.validate(weights, self.held, jnp.int32(len(self.dataset.validation.x)), self.seed)
+        return {name: float(value) for name, value in found.items()}
+
+    def _save(self, state: State, memory: Memory, log: Metrics) -> Memory:
+        log.sync()
+        memory = replace(memory, metrics_bytes=log.length())
+        arrays = checkpoint.flatten(state._asdict())
+        step = int(state.step)
+        checkpoint.save(self.run.checkpoints, step, arrays, memory.to_dict())
+        protect = set() if memory.best_step is None else {memory.best_step}
+        checkpoint.prune(self.run.checkpoints, self.experiment.training.checkpoint.keep, protect)
+        return memory
+
+
+def in_batches(x: np.ndarray, batch: int) -> np.ndarray:
+    """Rows as [count, batch, ...], the last batch padded with zeros."""
+    padding = -len(x) % batch
+    padded = np.concatenate([x, np.zeros((padding, *x.shape[1:]), x.dtype)]) if padding else x
+    return padded.reshape(-1, batch, *x.shape[1:])
+
+
+def diverged(step: int, run: Run) -> str:
+    """What is said of a non-finite loss."""
+    saved = checkpoint.steps(run.checkpoints)
+    kept = f"the last good checkpoint is that of step {saved[-1]}" if saved else "no checkpoint had been written"
+    return f"the loss was not finite at step {step}; {kept}. Lower the learning rate, clip gradients, or look at the data"
+
+
+def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:
+    """One line on an epoch."""
+    shown = [f"{name} {value:.6g}" for name, value in measured.items() if name.endswith("/loss")]
+    return f"epoch {epoch}/{epochs}  " + "  ".join(shown)

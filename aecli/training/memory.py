@@ -1,0 +1,40 @@
+"""What training remembers between epochs besides arrays: the best so far, and the length of the log."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from aecli.experiment import StopEarly
+
+
+@dataclass(frozen=True)
+class Memory:
+    """`best` and `best_step` by validation loss; `lowest` and `waited` of early stopping; the bytes of metrics.jsonl."""
+
+    best: float | None = None
+    best_step: int | None = None
+    lowest: float | None = None
+    waited: int = 0
+    metrics_bytes: int = 0
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+    def observed(self, step: int, values: dict[str, float], stop_early: StopEarly | None) -> dict[str, Any]:
+        """The fields that change when `values` ("split/term") were measured at `step`."""
+        changed: dict[str, Any] = {}
+        loss = values.get("validation/loss", math.nan)
+        if math.isfinite(loss) and (self.best is None or loss < self.best):
+            changed |= {"best": loss, "best_step": step}
+        if stop_early and stop_early.metric in values:
+            value = values[stop_early.metric]
+            lower = self.lowest is None or value < self.lowest
+            changed |= {"lowest": value if lower else self.lowest, "waited": 0 if lower else self.waited + 1}
+        return changed
+
+    def should_stop(self, stop_early: StopEarly | None) -> bool:
+        """Whether patience is spent."""
+        return stop_early is not None and self.waited >= stop_early.patience

@@ -1,0 +1,25 @@
+"""How training tells what it does: an observer that is only ever told, and may be silent."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Progress(Protocol):
+    """Receives progress; a terminal shows a bar, a log a line now and then."""
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """`done` of `total` steps, and what the latest numbers are."""
+
+    def say(self, text: str) -> None:
+        """One line worth reading."""
+
+
+class Silent:
+    """Tells nobody."""
+
+    def advance(self, done: int, total: int, text: str) -> None:
+        """Nothing."""
+
+    def say(self, text: str) -> None:
+        """Nothing."""

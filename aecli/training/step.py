@@ -1,0 +1,182 @@
+"""One step as a pure function over pytrees, and a chunk of them in one compiled loop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jaxtyping import Array, Bool, Float, Int, UInt
+
+from aecli.config.numbers import skeleton_of, values_at
+from aecli.experiment import Experiment
+from aecli.model.autoencoder import Autoencoder
+from aecli.model.forward import Weights
+from aecli.model.objective import mean_terms, terms
+from aecli.training.keys import INIT, ORDER, STEP, VALIDATION, stream_key
+
+Numbers = dict[str, Any]
+
+
+class State(NamedTuple):
+    """What a step changes: parameters, other variables, optimiser, average, step, the epoch's sums, first bad step."""
+
+    parameters: dict[str, Any]
+    variables: dict[str, Any]
+    optimizer: Any
+    average: dict[str, Any]
+    step: Int[Array, ""]
+    sums: dict[str, Float[Array, ""]]
+    bad: Int[Array, ""]
+
+
+class Program:
+    """The compiled functions of an experiment's skeleton on a training set of `rows` examples.
+
+    Seed and swept numbers are arguments of each; the same program serves every value of them.
+    """
+
+    def __init__(self, skeleton: Experiment, shape: tuple[int, ...], rows: int):
+        training = skeleton.training
+        self.skeleton, self.rows = skeleton, rows
+        self.batch = min(training.batch_size, rows)
+        self.steps_per_epoch = -(-rows // self.batch)
+        self.autoencoder = Autoencoder(skeleton.model, skeleton.objective, shape, training.precision)
+        self.init = jax.jit(self._init)
+        self.order = jax.jit(self._order)
+        self.chunk = jax.jit(self._chunk, donate_argnums=0)
+        self.one_step = jax.jit(self.step)
+        self.validate = jax.jit(self._validate)
+        self._executables: dict[Any, Any] = {}
+
+    def compiled(self, *args: Any) -> Any:
+        """The chunk compiled for arguments like these, at once and only once for a device."""
+        device = args[1].sharding
+        if device not in self._executables:
+            self._executables[device] = self.chunk.lower(*args).compile()
+        return self._executables[device]
+
+    def _init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
+        parameters, variables = self.autoencoder.init(stream_key(seed, INIT))
+        rule = self.skeleton.training.optimizer.build(values_at(numbers, jnp.int32(0))["training"]["optimizer"])
+        average = jax.tree.map(jnp.copy, parameters) if self.skeleton.training.average else {}
+        state = State(parameters, variables, rule.init(parameters), average, jnp.int32(0), {}, jnp.int32(-1))
+        x = jnp.zeros((1, *self.autoencoder.shape), jnp.float32)
+        names = jax.eval_shape(lambda: self._terms(state, parameters, x, jnp.ones(1, bool), seed, numbers)[1][0])
+        return state._replace(sums={name: jnp.float32(0) for name in names})
+
+    def _order(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> Int[Array, "steps batch"]:
+        """The epoch's rows in the order they are seen, every row once, -1 where the last batch is padded."""
+        rows = jax.random.permutation(stream_key(seed, ORDER, epoch), self.rows)
+        padding = self.steps_per_epoch * self.batch - self.rows
+        return jnp.pad(rows, (0, padding), constant_values=-1).reshape(self.steps_per_epoch, self.batch)
+
+    def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, "batch"], seed: Any, numbers: Numbers):
+        key = stream_key(seed, STEP, state.step)
+        if self.skeleton.data.binarize == "dynamic":
+            x = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
+        weights = Weights(parameters, state.variables, values_at(numbers, state.step))
+        found, variables = terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
+        means = mean_terms(found, mask)
+        return means["loss"], (means, variables)
+
+    def step(
+        self, state: State, data: Float[Array, "rows *features"], rows: Int[Array, "batch"], seed: Any, numbers: Numbers
+    ) -> State:
+        """One update from the rows numbered `rows` (-1: padding)."""
+        mask = rows >= 0
+        x = jnp.take(data, jnp.maximum(rows, 0), axis=0)
+        gradient = jax.value_and_grad(lambda p: self._terms(state, p, x, mask, seed, numbers), has_aux=True)
+        (loss, (means, variables)), slope = gradient(state.parameters)
+        values = values_at(numbers, state.step)["training"]
+        rule = self.skeleton.training.optimizer.build(values["optimizer"])
+        updates, optimizer = rule.update(slope, state.optimizer, state.parameters)
+        parameters = optax.apply_updates(state.parameters, updates)
+        share = jnp.sum(mask) / self.rows
+        return State(
+            parameters=parameters,  # pyright: ignore[reportArgumentType]
+            variables=variables,
+            optimizer=optimizer,
+            average=self._averaged(state, parameters, values),
+            step=state.step + 1,
+            sums=jax.tree.map(lambda total, mean: total + share * mean, state.sums, means),
+            bad=jnp.where((state.bad < 0) & ~jnp.isfinite(loss), state.step, state.bad),
+        )
+
+    def _averaged(self, state: State, parameters: Any, values: Numbers) -> dict[str, Any]:
+        if not self.skeleton.training.average:
+            return {}
+        t = state.step.astype(jnp.float32)
+        decay = jnp.minimum(values["average"]["decay"], (1 + t) / (10 + t))
+        return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
+
+    def _chunk(
+        self,
+        state: State,
+        data: Float[Array, "rows *features"],
+        order: Int[Array, "steps batch"],
+        seed: UInt[Array, ""],
+        numbers: Numbers,
+        count: Int[Array, ""],
+    ) -> State:
+        """`count` steps of the epoch whose order is given.
+
+        The count is an argument, so that one compiled loop serves chunks of every length: a scan would be compiled
+        anew for each. The sums start again with the epoch.
+        """
+        fresh = state.step % self.steps_per_epoch == 0
+        state = state._replace(sums=jax.tree.map(lambda total: jnp.where(fresh, 0, total), state.sums))
+
+        def body(_: Any, state: State) -> State:
+            rows = jax.lax.dynamic_index_in_dim(order, state.step % self.steps_per_epoch, keepdims=False)
+            return self.step(state, data, rows, seed, numbers)
+
+        return jax.lax.fori_loop(0, count, body, state)
+
+    def _validate(
+        self, weights: Weights, batches: Float[Array, "count batch *features"], rows: Int[Array, ""], seed: Any
+    ) -> dict[str, Float[Array, ""]]:
+        """Each term's mean over the first `rows` rows of padded batches: the same objective, dropout off."""
+        size = batches.shape[1]
+
+        def body(sums: Any, item: tuple[Any, Any]) -> tuple[Any, None]:
+            index, x = item
+            mask = index * size + jnp.arange(size) < rows
+            key = stream_key(seed, VALIDATION, index)
+            found, _ = terms(self.autoencoder, weights, x, key, train=False, mask=mask)
+            share = jnp.sum(mask) / rows
+            return jax.tree.map(lambda s, m: s + share * m, sums, mean_terms(found, mask)), None
+
+        shapes = jax.eval_shape(lambda: self._first_terms(weights, batches[0], seed))
+        start = jax.tree.map(lambda s: jnp.zeros((), s.dtype), shapes)
+        return jax.lax.scan(body, start, (jnp.arange(batches.shape[0]), batches))[0]
+
+    def _first_terms(self, weights: Weights, x: Float[Array, "batch *features"], seed: Any) -> dict[str, Any]:
+        key = stream_key(seed, VALIDATION)
+        return terms(self.autoencoder, weights, x, key, train=False, mask=jnp.ones(x.shape[0], bool))[0]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a program is compiled for. Two are equal where `text` is: names, seeds and swept values do not count."""
+
+    text: str
+    shape: tuple[int, ...]
+    rows: int
+    skeleton: Experiment = field(compare=False, repr=False)
+
+
+def program(experiment: Experiment, shape: tuple[int, ...], rows: int) -> Program:
+    """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
+    skeleton = skeleton_of(experiment)
+    training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
+    parts = (skeleton.model.model_dump_json(), skeleton.objective.model_dump_json(), training, skeleton.data.binarize)
+    return _program(Recipe("\n".join(parts), tuple(shape), rows, skeleton))
+
+
+@lru_cache(maxsize=16)
+def _program(recipe: Recipe) -> Program:
+    return Program(recipe.skeleton, recipe.shape, recipe.rows)

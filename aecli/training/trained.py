@@ -1,0 +1,153 @@
+"""A trained autoencoder: what a run's checkpoint, config and features make together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from aecli.config.numbers import numbers_of, values_at_end
+from aecli.config.problems import DamagedError, Place, Problem, UserError
+from aecli.data.dataset import Dataset, Split, read_rows
+from aecli.data.dataset import load as load_data
+from aecli.data.features import Features
+from aecli.experiment import Experiment, load
+from aecli.model.autoencoder import Autoencoder
+from aecli.model.forward import Weights
+from aecli.runs.run import Run
+from aecli.training import checkpoint
+from aecli.training.memory import Memory
+from aecli.training.step import Program, State, program
+
+BATCH = 512  # rows at a time; always the same, so that a row's result does not depend on its neighbours
+
+
+@dataclass
+class Trained:
+    """An autoencoder and its weights, to be applied to arrays in the model's space ([rows, *shape], float32)."""
+
+    run: Run
+    experiment: Experiment
+    features: Features
+    weights: Weights
+    step: int
+    program: Program
+    _jitted: dict[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def autoencoder(self) -> Autoencoder:
+        """The pure functions."""
+        return self.program.autoencoder
+
+    @cached_property
+    def dataset(self) -> Dataset:
+        """The run's own data, read again from its source."""
+        return load_data(self.experiment.data)
+
+    def split(self, name: str | None = None) -> tuple[str, Split]:
+        """A split of the run's data by name, else test, else validation, else train."""
+        for choice in (name,) if name else ("test", "validation", "train"):
+            rows = getattr(self.dataset, choice, None)
+            if rows is not None:
+                return choice, rows
+        has = [n for n in ("train", "validation", "test") if getattr(self.dataset, n) is not None]
+        raise UserError(Problem(f"this run has no {name} split", hint=f"it has: {', '.join(has)}"))
+
+    def rows(self, data: str | Path | np.ndarray | None, split: str | None = None) -> tuple[str, Split]:
+        """The rows of a file or an array, checked against the run's features; or a split of the run's own data."""
+        if data is None:
+            return self.split(split)
+        if split:
+            raise UserError(Problem("--data and --split exclude one another", hint="leave one of them out"))
+        name = "data" if isinstance(data, np.ndarray) else str(data)
+        return name, read_rows(data, self.features, self.experiment.data)
+
+    def mapped(self, name: str, function: Callable[..., Any], *arrays: np.ndarray, batch: int = BATCH) -> Any:
+        """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays."""
+        run = self._jitted.setdefault(name, jax.jit(function))
+        parts = []
+        for start in range(0, len(arrays[0]), batch):
+            pieces = [a[start : start + batch] for a in arrays]
+            count = len(pieces[0])
+            padded = [np.pad(p, [(0, batch - count)] + [(0, 0)] * (p.ndim - 1)) for p in pieces]
+            parts.append(jax.tree.map(lambda out, n=count: np.asarray(out)[:n], run(self.weights, *padded)))
+        return jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
+
+    def encode(self, x: np.ndarray) -> np.ndarray:
+        """The mean codes [rows, size] of x."""
+        return self.mapped("encode", lambda w, a: self.autoencoder.encode(w, a).mean, x)
+
+    def decode(self, z: np.ndarray) -> np.ndarray:
+        """The mean of p(x | z), [rows, *shape], in the model's space."""
+        return self.mapped("decode", lambda w, a: self.autoencoder.decode(w, a).mean, np.asarray(z, np.float32))
+
+    def reconstruct(self, x: np.ndarray) -> np.ndarray:
+        """x_hat in the model's space."""
+        return self.mapped("reconstruct", self.autoencoder.reconstruct, x)
+
+
+def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | None = None) -> Trained:
+    """The autoencoder of a run: `which` is best (by validation loss, else the last), last, or a step.
+
+    UserError where there is none yet; DamagedError where a file of it is not what was written.
+    """
+    experiment = load(run.config_path).experiment
+    features = read_features(run)
+    step, arrays, memory = _choose(run, which, warn)
+    rows = int(run.record.get("data", {}).get("train_rows", 0)) or 1
+    made = program(experiment, features.shape, rows)
+    state = restore(made, experiment, arrays)
+    numbers = values_at_end(numbers_of(experiment, experiment.training.epochs * made.steps_per_epoch))
+    parameters = state.average or state.parameters
+    return Trained(run, experiment, features, Weights(parameters, state.variables, numbers), step, made)
+
+
+def restore(made: Program, experiment: Experiment, arrays: dict[str, np.ndarray]) -> State:
+    """The training state that a checkpoint's arrays hold; UserError where the config does not fit them."""
+    numbers = numbers_of(experiment, 1)
+    like = jax.eval_shape(made.init, jnp.uint32(0), numbers)
+    return State(**checkpoint.unflatten(arrays, like._asdict()))
+
+
+def write_features(run: Run, features: Features) -> None:
+    """Keep with the run what its columns are and how they were scaled."""
+    from aecli.runs.files import write_whole
+
+    write_whole(run.path / "features.json", json.dumps(features.to_dict()) + "\n")
+
+
+def read_features(run: Run) -> Features:
+    """What `write_features` kept."""
+    path = run.path / "features.json"
+    try:
+        return Features.from_dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        raise UserError(Problem(f"{run.path} has not begun training", hint="continue it: aecli resume RUN")) from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise DamagedError(Problem(f"damaged: {error}", Place(str(path)))) from error
+
+
+def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[int, dict[str, np.ndarray], Memory]:
+    if which not in ("best", "last") and not which.isdigit():
+        raise UserError(Problem(f"no checkpoint is called '{which}'", hint="best, last, or a step"))
+    if which.isdigit():
+        if int(which) not in checkpoint.steps(run.checkpoints):
+            has = ", ".join(map(str, checkpoint.steps(run.checkpoints))) or "none"
+            raise UserError(Problem(f"there is no checkpoint of step {which}", hint=f"there are: {has}"))
+        arrays, memory = checkpoint.load(run.checkpoints, int(which))
+        return int(which), arrays, Memory(**memory)
+    latest = checkpoint.latest_good(run.checkpoints, warn or (lambda text: None))
+    if latest is None:
+        raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
+    step, arrays, memory = latest[0], latest[1], Memory(**latest[2])
+    if which == "best" and memory.best_step not in (None, step):
+        arrays, _ = checkpoint.load(run.checkpoints, int(memory.best_step or 0))
+        return int(memory.best_step or 0), arrays, memory
+    return step, arrays, memory

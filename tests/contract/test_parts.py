@@ -1,0 +1,179 @@
+"""One contract for every registered part: shapes, gradients, determinism, jit, serialisation, independence, bad input."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from aecli.config.numbers import numbers_of
+from aecli.experiment import ROOMS, Experiment
+from aecli.model.bottlenecks import BOTTLENECKS
+from aecli.model.corruptions import CORRUPTIONS
+from aecli.model.networks import DECODERS, NETWORKS
+from aecli.model.objective import mean_terms, terms
+from aecli.model.penalties import PENALTIES
+from aecli.model.priors import PRIORS
+from aecli.model.reconstructions import RECONSTRUCTIONS
+from aecli.optimizers import OPTIMIZERS
+from aecli.training import checkpoint
+from aecli.training.step import program
+from tests.helpers import SHAPE, built, experiment, images
+
+PARTS = [pytest.param(room, kind, id=f"{room.word}-{kind}") for room in ROOMS for kind in room]
+# What a part needs of the rest of the model before it can be used: the part itself says so through `fits`.
+NEEDS = {"code_kl": {"model": {"bottleneck": {"kind": "dense", "size": 3, "activation": "sigmoid"}}}}
+
+
+def with_part(room, kind) -> Experiment:
+    """A small experiment that uses this part, with its defaults."""
+    sections = dict(NEEDS.get(kind, {}))
+    if room in (NETWORKS, DECODERS):
+        sections["model"] = {"encoder" if room is NETWORKS else "decoder": {"kind": kind}}
+    elif room is BOTTLENECKS:
+        sections["model"] = {"bottleneck": {"kind": kind, "size": 3}}
+    elif room is PRIORS:
+        sections["model"] = {"bottleneck": {"kind": "gaussian", "size": 3, "prior": kind}}
+    elif room is CORRUPTIONS:
+        sections["objective"] = {"corruption": {"kind": kind}}
+    elif room is RECONSTRUCTIONS:
+        sections["objective"] = {"reconstruction": {"kind": kind}}
+    elif room is PENALTIES:
+        sections["objective"] = {"penalties": [{"kind": kind}]}
+    elif room is OPTIMIZERS:
+        sections["training"] = {"optimizer": {"kind": kind}}
+    return experiment(**sections)
+
+
+def terms_of(config, x, seed=0, mask=None, train=True):
+    autoencoder, weights = built(config)
+    mask = jnp.ones(len(x), bool) if mask is None else mask
+    return terms(autoencoder, weights, x, jax.random.key(seed), train=train, mask=mask)[0]
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_says_what_it_is(room, kind):
+    part = room[kind]
+    assert part.formula, "a part states its formula"
+    assert (part.__doc__ or "").strip()
+    assert str(part.model_fields["kind"].default) == kind
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_specification_round_trips_and_is_frozen(room, kind):
+    config = with_part(room, kind)
+    again = Experiment.model_validate(config.model_dump(mode="json"))
+    assert again == config
+    assert hash(again) == hash(config)
+    with pytest.raises(ValidationError):
+        config.model.bottleneck.size = 5
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_unknown_parameter_is_refused(room, kind):
+    with pytest.raises(ValidationError):
+        room[kind].model_validate({"kind": kind, "no_such_parameter": 1})
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_bounds_of_numbers_are_kept(room, kind):
+    """No swept number of any part takes a NaN, a bool or a text it does not know."""
+    for name, field in room[kind].model_fields.items():
+        if any(type(m).__name__ == "Swept" for m in field.metadata):
+            for bad in (float("nan"), True, "much"):
+                with pytest.raises(ValidationError):
+                    room[kind].model_validate({"kind": kind, name: bad})
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_terms_have_a_value_per_example(room, kind):
+    for name, values in terms_of(with_part(room, kind), images(6)).items():
+        assert values.shape == (6,), name
+        assert values.dtype == jnp.float32, name
+        assert bool(jnp.all(jnp.isfinite(values))), name
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_terms_are_deterministic_and_survive_jit(room, kind):
+    config, x = with_part(room, kind), images(6)
+    autoencoder, weights = built(config)
+
+    def loss(x, key):
+        return terms(autoencoder, weights, x, key, train=True, mask=jnp.ones(6, bool))[0]["loss"]
+
+    first, again = loss(x, jax.random.key(3)), loss(x, jax.random.key(3))
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_allclose(jax.jit(loss)(x, jax.random.key(3)), first, rtol=2e-5)
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_gradient_agrees_with_finite_differences(room, kind):
+    """The directional derivative of the mean loss, against central differences in the same direction."""
+    config = with_part(room, kind)
+    config = config.model_copy(update={"model": config.model.model_copy(update={
+        "encoder": config.model.encoder.model_copy(update={"activation": "tanh"})})})  # fmt: skip
+    autoencoder, weights = built(config)
+    x, mask = images(6), jnp.ones(6, bool)
+
+    def loss(parameters):
+        found = terms(autoencoder, weights._replace(parameters=parameters), x, jax.random.key(1), train=True, mask=mask)
+        return mean_terms(found[0], mask)["loss"]
+
+    leaves, tree = jax.tree.flatten(weights.parameters)
+    keys = jax.random.split(jax.random.key(5), len(leaves))
+    ways = [jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
+    norm = jnp.sqrt(sum(jnp.sum(w**2) for w in ways))
+    way = jax.tree.unflatten(tree, [w / norm for w in ways])
+    slope = sum(jnp.vdot(g, w) for g, w in zip(*map(jax.tree.leaves, (jax.grad(loss)(weights.parameters), way)), strict=True))
+    eps = 1e-2
+    moved = [loss(jax.tree.map(lambda p, w, s=s: p + s * eps * w, weights.parameters, way)) for s in (1, -1)]
+    assert float(slope) == pytest.approx(float((moved[0] - moved[1]) / (2 * eps)), rel=2e-2, abs=2e-3)
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_padding_changes_no_mean(room, kind):
+    """Rows under the mask count for nothing, whatever they hold, NaN included."""
+    autoencoder, weights = built(with_part(room, kind))
+    mask = jnp.arange(8) < 5
+
+    def means(x):
+        found, _ = terms(autoencoder, weights, x, jax.random.key(1), train=True, mask=mask)
+        return mean_terms(found, mask)
+
+    x = images(8)
+    first, other = means(x), means(x.at[5:].set(jnp.nan))
+    for name, value in first.items():
+        np.testing.assert_array_equal(other[name], value, err_msg=name)
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_rows_do_not_depend_on_their_neighbours(room, kind):
+    """In evaluation mode each row's code and reconstruction are its own."""
+    autoencoder, weights = built(with_part(room, kind))
+    x = images(6)
+    whole = autoencoder.reconstruct(weights, x)
+    turned = autoencoder.reconstruct(weights, x[::-1])[::-1]
+    np.testing.assert_allclose(turned, whole, rtol=1e-6, atol=1e-6)
+    assert whole.shape == (6, *SHAPE)
+    assert autoencoder.encode(weights, x).mean.shape == (6, autoencoder.model.bottleneck.size)
+
+
+@pytest.mark.parametrize(("room", "kind"), PARTS)
+def test_one_step_changes_the_parameters_and_the_state_round_trips(room, kind, tmp_path):
+    config = with_part(room, kind)
+    made = program(config, SHAPE, rows=10)
+    numbers, seed = numbers_of(config, 10), jnp.uint32(0)
+    state = made.init(seed, numbers)
+    order = made.order(seed, jnp.int32(0))
+    after = made.one_step(state, images(10), order[0], seed, numbers)
+    assert int(after.step) == 1
+    assert int(after.bad) == -1
+    changed = [bool(jnp.any(a != b)) for a, b in zip(*map(jax.tree.leaves, (state.parameters, after.parameters)), strict=True)]
+    assert any(changed)
+    arrays = checkpoint.flatten(after._asdict())
+    checkpoint.save(tmp_path, 1, arrays, {})
+    loaded, _ = checkpoint.load(tmp_path, 1)
+    again = checkpoint.unflatten(loaded, after._asdict())
+    jax.tree.map(np.testing.assert_array_equal, again, after._asdict())
