@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,6 +13,9 @@ from aecli.tasks.train import Result
 from aecli.tasks.train import train as _train
 from aecli.training.trained import Trained
 from aecli.training.trained import open_trained as _open_trained
+
+if TYPE_CHECKING:
+    from aecli.tasks.anomaly.verdict import Verdict
 
 Rows = str | Path | np.ndarray | None
 
@@ -52,7 +55,12 @@ class OpenRun:
         return self.trained.features.inverse(self.trained.decode(codes))
 
     def evaluate(
-        self, data: Rows = None, *, split: str | None = None, metrics: list[str] | None = None, importance_samples: int = 500
+        self,
+        data: Rows = None,
+        *,
+        split: str | None = None,
+        metrics: list[str] | None = None,
+        importance_samples: int = 500,
     ) -> dict[str, Any]:
         """What `aecli eval --json` prints."""
         from aecli.tasks.evaluate import evaluate
@@ -63,13 +71,13 @@ class OpenRun:
         """Draws from the prior or the fitted mixture, in the data's units."""
         from aecli.tasks.sample import sample
 
-        return sample(self.trained, count, sampler=sampler, seed=seed)
+        return sample(self.trained, count, sampler, seed).samples
 
-    def anomaly_scores(self, data: Rows = None, *, split: str | None = None) -> Any:
-        """Scores, p-values and flags of each row; the threshold comes from held-out normal rows."""
-        from aecli.tasks.anomaly import score
+    def anomalies(self, data: Rows = None, *, split: str | None = None) -> Verdict:
+        """`scores`, `p_values` and `flags` of each row; the threshold comes from held-out normal rows."""
+        from aecli.tasks.anomaly import judge
 
-        return score(self.trained, data, split=split)
+        return judge(self.trained, data, split)
 
 
 def train(

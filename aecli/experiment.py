@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator
 
 from aecli.config.names import ALLOWED, name_problem
-from aecli.config.numbers import number
-from aecli.config.part import Part, Spec, listed
+from aecli.config.numbers import Number, Swept
+from aecli.config.part import LIST, Part, Spec
 from aecli.data.spec import Data
 from aecli.model.bottlenecks import BOTTLENECKS
 from aecli.model.corruptions import CORRUPTIONS
@@ -28,22 +28,27 @@ ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, 
 MetricGroup = Literal["reconstruction", "likelihood", "representation"]
 
 
-def none_or(spec: Any) -> Any:
-    """The annotation of a section that may be `none`."""
-    return Annotated[spec | None, BeforeValidator(lambda v: None if v == "none" else v)]
+# Annotates a section that may be `none`.
+NONE = BeforeValidator(lambda v: None if v == "none" else v, json_schema_input_type=Literal["none"] | None)
 
 
 class EMA(Part):
     """Exponential moving average of the parameters: a <- d a + (1 - d) w, d = min(decay, (1 + t) / (10 + t))."""
 
     kind: Literal["ema"] = "ema"
-    decay: number(ge=0, lt=1) = Field(default=0.999, description="share of the average kept at each step")
+    decay: Annotated[Number, Swept(ge=0, lt=1)] = Field(
+        default=0.999, description="share of the average kept at each step"
+    )
 
 
 class StopEarly(Spec):
     """When to stop before the last epoch."""
 
-    metric: str = Field(default="validation/loss", pattern="^(validation|train)/.+$", description="split/term, lower is better")
+    metric: str = Field(
+        default="validation/loss",
+        pattern="^(validation|train)/.+$",
+        description="split/term, lower is better",
+    )
     patience: PositiveInt = Field(default=10, description="evaluations without a new best")
 
 
@@ -61,8 +66,8 @@ class Training(Spec):
     batch_size: int = Field(default=128, ge=1, le=1_000_000)
     optimizer: Annotated[Optimizer, OPTIMIZERS] = Adam()
     precision: Precision = Field(default="float32", description="of products; parameters are float32 always")
-    average: none_or(EMA) = Field(default=None, description="none, or {kind: ema, decay}")
-    stop_early: none_or(StopEarly) = Field(default=None, description="none, or {metric, patience}")
+    average: Annotated[EMA | None, NONE] = Field(default=None, description="none, or {kind: ema, decay}")
+    stop_early: Annotated[StopEarly | None, NONE] = Field(default=None, description="none, or {metric, patience}")
     checkpoint: Checkpointing = Checkpointing()
     initialize_from: str | None = Field(default=None, description="a run whose parameters are the start")
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
@@ -72,7 +77,9 @@ class Evaluation(Spec):
     """What is measured while training and after it."""
 
     every: PositiveInt = Field(default=1, description="epochs between validations")
-    metrics: listed(MetricGroup) = Field(default=("reconstruction",), description="groups measured at the end")
+    metrics: Annotated[tuple[MetricGroup, ...], LIST] = Field(
+        default=("reconstruction",), description="groups measured at the end"
+    )
 
 
 class Anomaly(Spec):
@@ -98,7 +105,7 @@ class Experiment(Spec):
     @classmethod
     def _safe(cls, name: str) -> str:
         if why := name_problem(name):
-            raise ValueError(f"{ascii(name)} {why}: {ALLOWED}")
+            raise ValueError(f"{name!a} {why}: {ALLOWED}")
         return name
 
 

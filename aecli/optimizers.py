@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
+from aecli.config.numbers import Number, Swept
 from aecli.config.part import Part
 from aecli.config.registry import Registry
 
 if TYPE_CHECKING:
     import optax
 
-_RATE = number(ge=0)
-_DECAY = number(ge=0, lt=1)
+_RATE = Annotated[Number, Swept(ge=0)]
+_DECAY = Annotated[Number, Swept(ge=0, lt=1)]
 
 
 class Optimizer(Part):
     """A gradient step. Its numbers may be traced values: a new learning rate costs no compilation."""
 
     learning_rate: _RATE = Field(default=1e-3, description="step size, or a schedule")
-    clip: number(gt=0) | None = Field(default=None, description="largest global norm of the gradient, or null")
+    clip: Annotated[Number | None, Swept(gt=0)] = Field(
+        default=None, description="largest global norm of the gradient, or null"
+    )
 
     def build(self, numbers: dict[str, Any]) -> optax.GradientTransformation:
         """The update rule for these values of its numbers; clipping comes first."""
@@ -41,7 +43,7 @@ class Moments(Optimizer):
 
     b1: _DECAY = Field(default=0.9, description="decay of the mean")
     b2: _DECAY = Field(default=0.999, description="decay of the uncentred variance")
-    eps: number(gt=0) = 1e-8
+    eps: Annotated[Number, Swept(gt=0)] = 1e-8
 
 
 class Adam(Moments):
@@ -62,7 +64,9 @@ class AdamW(Moments):
     """Adam with decoupled weight decay."""
 
     kind: Literal["adamw"] = "adamw"
-    weight_decay: number(ge=0) = Field(default=1e-4, description="share of the weight taken away per unit step")
+    weight_decay: Annotated[Number, Swept(ge=0)] = Field(
+        default=1e-4, description="share of the weight taken away per unit step"
+    )
     formula: ClassVar[str] = "w -= learning_rate * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w)"
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
 
@@ -79,7 +83,9 @@ class SGD(Optimizer):
 
     kind: Literal["sgd"] = "sgd"
     learning_rate: _RATE = Field(default=1e-2, description="step size, or a schedule")
-    momentum: number(ge=0, lt=1, off=0.0) = Field(default=0.0, description="share of the last step kept")
+    momentum: Annotated[Number, Swept(ge=0, lt=1, off=0.0)] = Field(
+        default=0.0, description="share of the last step kept"
+    )
     nesterov: bool = False
     formula: ClassVar[str] = "u = momentum * u + grad;  w -= learning_rate * u"
     source: ClassVar[str] = "Robbins & Monro 1951; Sutskever et al. 2013"
@@ -98,7 +104,7 @@ class Lion(Optimizer):
     learning_rate: _RATE = Field(default=1e-4, description="step size, or a schedule")
     b1: _DECAY = 0.9
     b2: _DECAY = 0.99
-    weight_decay: number(ge=0) = 1e-3
+    weight_decay: Annotated[Number, Swept(ge=0)] = 1e-3
     formula: ClassVar[str] = "w -= learning_rate * (sign(b1 m + (1 - b1) grad) + weight_decay * w)"
     source: ClassVar[str] = "Chen et al. 2023"
 
@@ -115,8 +121,8 @@ class RMSProp(Optimizer):
 
     kind: Literal["rmsprop"] = "rmsprop"
     decay: _DECAY = 0.9
-    eps: number(gt=0) = 1e-8
-    momentum: number(ge=0, lt=1, off=0.0) = 0.0
+    eps: Annotated[Number, Swept(gt=0)] = 1e-8
+    momentum: Annotated[Number, Swept(ge=0, lt=1, off=0.0)] = 0.0
     formula: ClassVar[str] = "v = decay * v + (1 - decay) * grad^2;  w -= learning_rate * grad / sqrt(v + eps)"
     source: ClassVar[str] = "Tieleman & Hinton 2012"
 

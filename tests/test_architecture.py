@@ -18,7 +18,7 @@ FILES = sorted(path for path in ROOT.rglob("*.py"))
 # Lower floors first; what stands on one floor may use what is below it, and its own.
 FLOORS = [
     ("config",), ("model", "data", "optimizers"), ("experiment",), ("runs",), ("training",), ("evaluation",),
-    ("report",), ("tasks",), ("api", "__init__"), ("cli", "__main__"),
+    ("report",), ("tasks",), ("api",), ("__init__",), ("cli",), ("__main__",),
 ]  # fmt: skip
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}
 
@@ -74,14 +74,14 @@ def test_every_part_has_one_file_of_its_own():
             assert name in (kind, "optimizers"), f"{kind} should live in {kind}.py"
 
 
-HEAVY = ("jax", "flax", "numpy.linalg", "sklearn", "matplotlib", "pyarrow", "optax", "scipy", "tensorboardX")
+HEAVY = ("jax", "flax", "sklearn", "matplotlib", "pyarrow", "optax", "scipy", "tensorboardX")
 
 
 @pytest.mark.parametrize("command", [["--help"], ["list"], ["schema"], ["train", "--help"], ["--version"]])
 def test_light_commands_do_not_import_jax(command):
     code = (
         "import sys; from aecli.cli.app import run; run(sys.argv[1:]); "
-        "print([m for m in ('jax', 'flax', 'sklearn', 'matplotlib', 'pyarrow', 'optax') if m in sys.modules], file=sys.stderr)"
+        f"print([m for m in {HEAVY} if m in sys.modules], file=sys.stderr)"
     )
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
     assert done.stderr.strip() == "[]"

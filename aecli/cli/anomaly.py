@@ -8,8 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from aecli.cli.common import (
-    OUTPUTS, CheckpointOption, DataOption, JsonOption, Overrides, Reporter, Root, RunArgument, SplitOption, note, number,
-    open_trained, print_json, table,
+    OUTPUTS,
+    CheckpointOption,
+    DataOption,
+    JsonOption,
+    Overrides,
+    Reporter,
+    Root,
+    RunArgument,
+    SplitOption,
+    note,
+    number,
+    open_trained,
+    print_json,
+    table,
 )  # fmt: skip
 
 app = typer.Typer(help="Find what does not belong.", no_args_is_help=True, rich_markup_mode=None)
@@ -50,15 +62,16 @@ def score(
 ) -> None:
     """Score rows: id, score, p_value, is_anomaly."""
     from aecli.tasks.anomaly import judge
-    from aecli.tasks.anomaly.verdict import check_scores_file
+    from aecli.tasks.anomaly.verdict import SUFFIXES
     from aecli.tasks.figures import draw_verdict
+    from aecli.tasks.output import check_output
 
-    path = check_scores_file(output)
+    path = check_output(output, SUFFIXES) if output else None
     trained = open_trained(run, runs, checkpoint)
     verdict = judge(trained, data, split, warn=lambda text: note(f"warning: {text}"))
     if path:
         verdict.write(path)
-    report = verdict.report(trained)
+    report = {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
     if json:
         print_json(report)
     else:

@@ -48,26 +48,21 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command line; its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        result: Any = app(arguments, prog_name="aecli", standalone_mode=False)
-    except typer.Abort:
-        return 130
-    except typer.TyperException as error:
-        error.show()
-        return error.exit_code
-    except KeyboardInterrupt:
-        return _say("interrupted", 130)
+        app(arguments, prog_name="aecli")
+    except SystemExit as ended:  # how typer ends: done, or a usage error that it has shown
+        return ended.code if isinstance(ended.code, int) else 0
     except BrokenPipeError:
-        sys.stderr.close()  # the reader of a pipe has gone: nothing is left to say, and nobody to say it to
-        return 0
+        return 0  # the reader of a pipe has gone: nothing is left to say, and nobody to say it to
     except MemoryError:
-        return _say("out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
+        return _say("error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
     except Exception as error:
         from aecli.config.problems import AecliError
 
         if not isinstance(error, AecliError):
+            error.add_note("This is a bug in aecli: please report it with the lines above.")
             raise
         return _say("\n".join(f"error: {p}" for p in error.problems), int(error.exit_code))
-    return result if isinstance(result, int) else 0
+    return 0
 
 
 def _say(text: str, code: int) -> int:

@@ -8,7 +8,14 @@ from typing import Annotated
 import typer
 
 from aecli.cli.common import (
-    OUTPUTS, CheckpointOption, DataOption, Root, RunArgument, SeedOption, SplitOption, open_trained,
+    OUTPUTS,
+    CheckpointOption,
+    DataOption,
+    Root,
+    RunArgument,
+    SeedOption,
+    SplitOption,
+    open_trained,
 )  # fmt: skip
 
 NAME = "embed"

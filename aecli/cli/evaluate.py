@@ -8,8 +8,18 @@ from typing import Annotated
 import typer
 
 from aecli.cli.common import (
-    OUTPUTS, CheckpointOption, DataOption, JsonOption, Reporter, RunArgument, SplitOption, note, number, open_trained,
-    print_json, table,
+    OUTPUTS,
+    CheckpointOption,
+    DataOption,
+    JsonOption,
+    Reporter,
+    RunArgument,
+    SplitOption,
+    note,
+    number,
+    open_trained,
+    print_json,
+    table,
 )  # fmt: skip
 
 NAME = "eval"
@@ -21,7 +31,8 @@ def command(
     data: DataOption = None,
     split: SplitOption = None,
     metrics: Annotated[
-        str | None, typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation.")
+        str | None,
+        typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation."),
     ] = None,
     importance_samples: Annotated[
         int, typer.Option("--importance-samples", min=1, help="Draws per example for nll.")

@@ -12,7 +12,8 @@ NAME = "list"
 
 
 def command(
-    room: Annotated[str | None, typer.Argument(help="Only this room, e.g. penalty.")] = None, json: JsonOption = False
+    room: Annotated[str | None, typer.Argument(help="Only this room, e.g. penalty.")] = None,
+    json: JsonOption = False,
 ) -> None:
     """List every part of the formula: its one-line formula, its parameters, its source."""
     from aecli.config.problems import Problem, UserError, did_you_mean

@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, CheckpointOption, DataOption, Root, RunArgument, SplitOption, open_trained
+from aecli.cli.common import (
+    OUTPUTS,
+    CheckpointOption,
+    DataOption,
+    Root,
+    RunArgument,
+    SplitOption,
+    open_trained,
+)
 
 NAME = "reconstruct"
 

@@ -36,7 +36,9 @@ def command(
     from aecli.config.problems import Problem, UserError
     from aecli.tasks import sample
 
-    asked = [name for name, steps in (("interpolate", interpolate), ("traverse", traverse), ("manifold", manifold)) if steps]
+    asked = [
+        name for name, steps in (("interpolate", interpolate), ("traverse", traverse), ("manifold", manifold)) if steps
+    ]
     if len(asked) > 1:
         raise UserError(Problem(f"--{' and --'.join(asked)} exclude one another", hint="choose one"))
     trained = open_trained(run, runs, checkpoint)

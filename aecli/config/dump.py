@@ -35,7 +35,9 @@ class _Dumper(yaml.SafeDumper):
 
 
 def _text(dumper: yaml.SafeDumper, text: str) -> yaml.Node:
-    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=None if means_itself(text) else "'")
+    # Line breaks survive in double quotes alone; what the reader would not take for text needs some.
+    quotes = '"' if not text.isprintable() else None if means_itself(text) else "'"
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style=quotes)
 
 
 def _list(dumper: yaml.SafeDumper, items: list[Any]) -> yaml.Node:

@@ -41,9 +41,7 @@ _WRONG: dict[str, Callable[[dict[str, Any], str], str]] = {
     "too_short": lambda ctx, found: _sized(ctx["min_length"], "at least", "item"),
     "too_long": lambda ctx, found: _sized(ctx["max_length"], "at most", "item"),
     "string_pattern_mismatch": lambda ctx, found: f"must match {ctx['pattern']}, not {found}",
-    "union_tag_invalid": lambda ctx, found: (
-        f"has no kind {quoted(ctx['tag'])}: known are {ctx['expected_tags']}"
-    ),
+    "union_tag_invalid": lambda ctx, found: f"has no kind {quoted(ctx['tag'])}: known are {ctx['expected_tags']}",
     "union_tag_not_found": lambda ctx, found: "needs a `kind`",
 }
 
@@ -89,9 +87,7 @@ def _mismatch(findings: list[Finding], document: Document) -> Problem:
         hint = "write it without quotes"
     # All the words are in the message already.
     hint = None if hint and hint.startswith("known here") else hint
-    return Problem(
-        f"{subject(loc)} must be {either(expected)}, not {described(found)}", document.place(loc), hint
-    )
+    return Problem(f"{subject(loc)} must be {either(expected)}, not {described(found)}", document.place(loc), hint)
 
 
 def _specific(finding: Finding, words: list[str], document: Document) -> Problem:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
-from pydantic import AfterValidator, BaseModel, Discriminator, Field, Tag
+from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag
+from pydantic_core import CoreSchema, core_schema
 
 from aecli.config.part import Part
 
@@ -40,42 +41,53 @@ class Schedule(Part):
         return self.start if self.kind == "constant" or self.end is None else self.end
 
 
+Number = float | Schedule
+
+
 @dataclass(frozen=True)
 class Swept:
-    """Marks a field as an argument of the compiled step; `off` is the value at which its term is left out."""
+    """Marks a field as an argument of the compiled step: `weight: Annotated[Number, Swept(ge=0)]`.
 
+    It takes a finite float or a schedule within the bounds, or one of `words`; `off` is the value at which its term
+    is left out.
+    """
+
+    ge: float | None = None
+    gt: float | None = None
+    le: float | None = None
+    lt: float | None = None
     off: float | None = None
+    words: tuple[str, ...] = ()
 
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        """The schema of the field: told apart by what is written, so that an error names one kind alone."""
+        kinds: Any = Annotated[float, Tag("number")] | Annotated[Schedule, Tag("schedule")]
+        if self.words:
+            kinds = kinds | Annotated[Literal[*self.words], Tag("word")]
+        inner = handler.generate_schema(Annotated[kinds, Discriminator(self._tag)])
+        checked = core_schema.no_info_after_validator_function(self._check, inner)
+        return core_schema.nullable_schema(checked) if type(None) in get_args(source) else checked
 
-def number(
-    *, ge: float | None = None, gt: float | None = None, le: float | None = None, lt: float | None = None,
-    off: float | None = None, words: tuple[str, ...] = (),
-) -> Any:
-    """The annotation of a swept field: a finite float or a schedule within the bounds, or one of `words`."""
+    def _tag(self, value: Any) -> str:
+        if isinstance(value, dict | Schedule):
+            return "schedule"
+        return "word" if self.words and isinstance(value, str) else "number"
 
-    def check(value: float | Schedule | str) -> float | Schedule | str:
+    def _check(self, value: Any) -> Any:
         if isinstance(value, str):
             return value
         for v in (value.start, value.last) if isinstance(value, Schedule) else (value,):
             if not math.isfinite(v):
                 raise ValueError(f"must be finite, not {v}")
             for holds, bound, text in (
-                (ge is None or v >= ge, ge, "at least"), (gt is None or v > gt, gt, "greater than"),
-                (le is None or v <= le, le, "at most"), (lt is None or v < lt, lt, "less than"),
-            ):  # fmt: skip
+                (self.ge is None or v >= self.ge, self.ge, "at least"),
+                (self.gt is None or v > self.gt, self.gt, "greater than"),
+                (self.le is None or v <= self.le, self.le, "at most"),
+                (self.lt is None or v < self.lt, self.lt, "less than"),
+            ):
                 if not holds:
                     raise ValueError(f"must be {text} {bound:g}, not {v:g}")
         return value
-
-    def tag(value: Any) -> str:
-        if isinstance(value, dict | Schedule):
-            return "schedule"
-        return "word" if words and isinstance(value, str) else "number"
-
-    kinds: Any = Annotated[float, Tag("number")] | Annotated[Schedule, Tag("schedule")]
-    if words:
-        kinds = kinds | Annotated[Literal[*words], Tag("word")]
-    return Annotated[kinds, Discriminator(tag), AfterValidator(check), Swept(off)]
 
 
 def numbers_of(config: BaseModel, total_steps: int) -> dict[str, Any]:
@@ -98,7 +110,7 @@ def values_at(numbers: dict[str, Any], step: Int[Array, ""]) -> dict[str, Any]:
     import jax
     import jax.numpy as jnp
 
-    def at(n: Float[Array, "4"]) -> Float[Array, ""]:
+    def at(n: Float[Array, 4]) -> Float[Array, ""]:
         t = jnp.minimum(step.astype(jnp.float32) / n[STEPS], 1.0)
         way = jnp.where(n[COSINE] > 0, 0.5 * (1 - jnp.cos(jnp.pi * t)), t)
         return n[START] + (n[END] - n[START]) * way
@@ -123,14 +135,18 @@ def _swept(part: BaseModel, name: str) -> Swept | None:
 
 
 def _is_off(value: Any, swept: Swept) -> bool:
-    return value is None or isinstance(value, str) or (swept.off is not None and not isinstance(value, Schedule) and value == swept.off)
+    return (
+        value is None
+        or isinstance(value, str)
+        or (swept.off is not None and not isinstance(value, Schedule) and value == swept.off)
+    )
 
 
 def _walk(part: Any, encode: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     items = enumerate(part) if isinstance(part, tuple) else ((n, getattr(part, n)) for n in type(part).model_fields)
     for name, value in items:
-        swept = _swept(part, name) if isinstance(part, BaseModel) else None
+        swept = _swept(part, str(name)) if isinstance(part, BaseModel) else None
         if swept and not _is_off(value, swept):
             found[str(name)] = encode(value)
         elif isinstance(value, BaseModel | tuple) and not swept and (inner := _walk(value, encode)):

@@ -142,9 +142,7 @@ class _Edit:
     def no_keys(self, child: Any, loc: Loc, i: int, override: Override) -> UserError:
         word, path = override.path[i + 1], ".".join(override.path[: i + 1])
         hint = f"set it whole: {path}={{kind: ..., {word}: ...}}"
-        return override.problem(
-            i + 1, f"{subject(loc)} is {described(child)}, which has no key {quoted(word)}", hint
-        )
+        return override.problem(i + 1, f"{subject(loc)} is {described(child)}, which has no key {quoted(word)}", hint)
 
     def swaps_part(self, holder: Any, key: str | int, i: int, override: Override) -> bool:
         alone = i == len(override.path) - 2 and override.path[-1] == "kind" and override.value is not None

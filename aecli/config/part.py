@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Strict
 
@@ -11,17 +11,22 @@ class Spec(BaseModel):
     """A piece of the grammar: frozen, strict (no bool passes for a number), unknown keys forbidden."""
 
     model_config = ConfigDict(
-        extra="forbid", frozen=True, strict=True, allow_inf_nan=False, protected_namespaces=(), arbitrary_types_allowed=True
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        allow_inf_nan=False,
+        protected_namespaces=(),
+        arbitrary_types_allowed=True,
     )
 
 
 class Part(Spec):
     """A specification with a `kind`: one entry of one registry. Subclasses add parameters and `build`."""
 
+    kind: Any
     formula: ClassVar[str] = ""
     source: ClassVar[str] = ""
 
 
-def listed(item: Any) -> Any:
-    """The annotation of a YAML list of `item`, kept as a tuple so that specifications stay hashable."""
-    return Annotated[tuple[item, ...], Strict(False)]
+# Annotates a tuple that YAML writes as a list: tuples keep specifications hashable.
+LIST = Strict(False)

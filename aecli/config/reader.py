@@ -25,7 +25,7 @@ MAX_VALUES = 10_000
 
 _BREAKS = re.compile("\r\n|[\n\r\x85\u2028\u2029]")
 _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
-_NOWHERE: Loc = ("?",)
+_NOWHERE: Loc = (-1,)
 
 
 def read_file(path: str | Path) -> Document:
@@ -85,9 +85,9 @@ def _too_large(name: str) -> Problem:
 def _unreadable(path: Path, name: str, error: Exception) -> Problem:
     if isinstance(error, FileNotFoundError):
         # The folder is listed only to help; one that cannot be listed has no names to offer.
-        names = [p.name for p in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
-        near = difflib.get_close_matches(path.name, names, n=1)
-        hint = f"did you mean '{clean(str(path.with_name(near[0])))}'?" if near else None
+        beside = sorted(path.parent.glob("*.y*ml")) if path.parent.is_dir() else []
+        near = difflib.get_close_matches(path.stem, [p.stem for p in beside], n=1)
+        hint = next((f"did you mean '{clean(str(p))}'?" for p in beside if p.stem in near), None)
         return Problem("there is no such file", Place(name), hint)
     if isinstance(error, IsADirectoryError):
         return Problem("is a folder, not a file", Place(name))
@@ -114,11 +114,10 @@ class _Builder:
         value = self.node(self.next(), (), 0)
         self.next()  # the end of the document
         if not isinstance(extra := self.next(), yaml.StreamEndEvent):
-            self.report(
-                "a second document begins here", extra, "keep one document in a file: remove this `---`"
-            )
+            self.report("a second document begins here", extra, "keep one document in a file: remove this `---`")
         if self.problems:
             raise UserError(*self.problems)
+        self.spots.pop(_NOWHERE, None)
         return value, self.spots
 
     def next(self) -> Any:
@@ -157,19 +156,13 @@ class _Builder:
         self.counted(event, depth + (not isinstance(event, yaml.ScalarEvent)))
         if event.tag is not None:
             tag = event.tag.replace("tag:yaml.org,2002:", "!!")
-            self.report(
-                f"the tag {quoted(tag)} is not read here", event, "remove it; quote the value to mean text"
-            )
+            self.report(f"the tag {quoted(tag)} is not read here", event, "remove it; quote the value to mean text")
         if event.anchor:
             self.anchors[event.anchor] = None
         if isinstance(event, yaml.MappingStartEvent):
             value = self.mapping(loc, depth + 1)
         else:
-            value = (
-                self.sequence(loc, depth + 1)
-                if isinstance(event, yaml.SequenceStartEvent)
-                else self.scalar(event)
-            )
+            value = self.sequence(loc, depth + 1) if isinstance(event, yaml.SequenceStartEvent) else self.scalar(event)
         if event.anchor:
             self.anchors[event.anchor] = (value, loc)
         return value
@@ -185,9 +178,7 @@ class _Builder:
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self.key(event, depth)
             if key in value and (first := self.spots[*loc, key].key):
-                self.report(
-                    f"the key {quoted(key)} is given twice", event, f"the first is on line {first.line}"
-                )
+                self.report(f"the key {quoted(key)} is given twice", event, f"the first is on line {first.line}")
             inner = self.node(self.next(), _NOWHERE if key is None else (*loc, key), depth, self.place(event))
             if key is not None:
                 value[key] = inner

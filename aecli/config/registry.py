@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -64,19 +64,14 @@ class Registry:
         union = core_schema.tagged_union_schema(choices, discriminator="kind")
         return core_schema.no_info_before_validator_function(self._expand, union)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         """One of the bare words, or one of the parts' mappings: docstring and formula describe each."""
-        words = [
-            k for k, p in self._parts.items() if not any(f.is_required() for f in p.model_fields.values())
-        ]
+        words = [k for k, p in self._parts.items() if not any(f.is_required() for f in p.model_fields.values())]
         mappings = []
         for kind, part in self._parts.items():
-            mapping = handler(part.__pydantic_core_schema__)
+            mapping = handler(cast("Any", schema)["schema"]["choices"][kind])
             definition = handler.resolve_ref_schema(mapping)
-            definition["description"] = "\n".join(
-                filter(None, [inspect.getdoc(part), part.formula, part.source])
-            )
-            mappings.append(mapping if kind == self.default else {**mapping, "required": ["kind"]})
+            definition["description"] = "\n".join(filter(None, [inspect.getdoc(part), part.formula, part.source]))
+            required = [*mapping.get("required", ()), "kind"]
+            mappings.append(mapping if kind == self.default else {**mapping, "required": required})
         return {"anyOf": [{"enum": words}, *mappings]}

@@ -9,7 +9,7 @@ from aecli.config.problems import Problem
 
 # The first that is found in the error's text.
 _MEANINGS = (
-    ("'\\t' that cannot start", "a tab stands where an indentation should", "indent with spaces"),
+    ("'\\t' that cannot start", "a tab stands where spaces should", "write spaces"),
     ("that cannot start any token", "a value cannot begin with this character", "quote the value"),
     ("mapping values are not allowed", "no ': ' is expected here", "quote a text that holds ': '"),
     ("could not find expected ':'", "a key without ': ' after it", "write `key: value`"),

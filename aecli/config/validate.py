@@ -38,6 +38,10 @@ def _problems(error: ValidationError, document: Document, model: type[BaseModel]
     groups: dict[Loc, list[Finding]] = defaultdict(list)
     for raw in error.errors(include_url=False):
         loc, is_choice = located(raw["loc"], document.value, missing=raw["type"] == "missing")
+        if isinstance(raw["input"], dict) and loc and raw["type"] != "missing":
+            # A tag that is spelt like a key of the mapping it tags: the mapping itself is what was wrong.
+            holder = at(document.value, loc[:-1])
+            loc, is_choice = (loc[:-1], True) if raw["input"] is holder else (loc, is_choice)
         groups[loc].append(Finding(loc, raw["type"], raw["msg"], raw["input"], raw.get("ctx", {}), is_choice))
     for loc, findings in groups.items():
         # In a union, the choice that was taken further down is the one that was meant.

@@ -77,9 +77,7 @@ def assemble(raw: Raw, spec: Data) -> Dataset:
     given = raw.given_test if test is None and spec.split.test == "given" else None
     tested = _split(raw, features, spec, test, "test") if test is not None else None
     if given:
-        tested = _split(
-            replace(raw, x=given.x, labels=given.labels, ids=given.ids), features, spec, None, "test"
-        )
+        tested = _split(replace(raw, x=given.x, labels=given.labels, ids=given.ids), features, spec, None, "test")
     known = names.class_names(raw.labels, given.labels if given else None)
     return Dataset(
         train=_split(raw, features, spec, train, "train"),
@@ -111,15 +109,11 @@ def fitting(raw: Raw, features: Features) -> Raw:
         raise UserError(Problem(message, raw.place, _shape_hint(expected)))
     if features.kind == "table" and raw.kind == "image" and raw.x.dtype == np.uint8:
         hint = "save the numbers the run was trained on: x.astype('float32'), or x / 255 if those were pixels"
-        raise UserError(
-            Problem("uint8 values are pixels, but the run was trained on a table", raw.place, hint)
-        )
+        raise UserError(Problem("uint8 values are pixels, but the run was trained on a table", raw.place, hint))
     return replace(raw, x=raw.x.reshape(len(raw.x), *expected), columns=features.columns)
 
 
-def is_anomaly(
-    split: Split, spec: Data, class_names: tuple[str, ...] | None = None
-) -> Bool[np.ndarray, " n"] | None:
+def is_anomaly(split: Split, spec: Data, class_names: tuple[str, ...] | None = None) -> Bool[np.ndarray, " n"] | None:
     """Which rows are anomalies in truth, or None where the labels do not say.
 
     With `data.classes`: those with any other label. Else label 1 or true, where the labels are exactly 0

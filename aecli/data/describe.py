@@ -44,8 +44,7 @@ class Description:
         lines = [f"{self.source}: {self.rows} rows of {shape} ({self.kind}, {self.dtype})"]
         if self.minimum is not None:
             lines.append(
-                f"values from {self.minimum:g} to {self.maximum:g}"
-                + (f", scaled: {self.scale}" if self.scale else "")
+                f"values from {self.minimum:g} to {self.maximum:g}" + (f", scaled: {self.scale}" if self.scale else "")
             )
         if self.nonfinite:
             lines.append(f"{self.nonfinite} values are NaN or infinite")
@@ -53,9 +52,7 @@ class Description:
             lines.append(f"constant in training: {_short(self.constant)}")
         if self.splits:
             lines.append(", ".join(f"{name} {count}" for name, count in self.splits.items()))
-        lines += [
-            f"{name} labels: {_short([f'{k}: {v}' for k, v in c.items()])}" for name, c in self.labels.items()
-        ]
+        lines += [f"{name} labels: {_short([f'{k}: {v}' for k, v in c.items()])}" for name, c in self.labels.items()]
         return lines
 
     def to_dict(self) -> dict[str, Any]:
@@ -78,9 +75,7 @@ def describe(spec: Data) -> Description:
     return described(raw, spec, dataset, found)
 
 
-def described(
-    raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem] | None = None
-) -> Description:
+def described(raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem] | None = None) -> Description:
     """The description of rows already read, and of the dataset made of them, if one could be."""
     low, high = _range(raw.x)
     splits = dataset.splits() if dataset else {}
@@ -114,24 +109,18 @@ def _warnings(raw: Raw, low: float | None, high: float | None) -> list[str]:
         return found
     whole = raw.x.dtype.kind in "iu"
     if raw.kind == "image" and raw.x.dtype.kind == "f" and (low < 0 or high > 1):
-        found.append(
-            f"float images are taken as they are, and these go from {low:g} to {high:g}, not from 0 to 1"
-        )
+        found.append(f"float images are taken as they are, and these go from {low:g} to {high:g}, not from 0 to 1")
     if raw.kind == "image" and whole and (low < 0 or high > raw.divisor):
         found.append(f"integer pixels are divided by {raw.divisor:g}, but these go from {low:g} to {high:g}")
     if raw.kind == "image" and whole and high <= 1 < raw.divisor:
-        found.append(
-            f"integer pixels are divided by {raw.divisor:g}, but none exceeds 1: float and bool are not"
-        )
+        found.append(f"integer pixels are divided by {raw.divisor:g}, but none exceeds 1: float and bool are not")
     if (
         raw.kind == "table"
         and raw.columns is None
         and raw.x.shape[1] > 1
         and (raw.x[0] == np.arange(raw.x.shape[1])).all()
     ):
-        found.append(
-            "the first row reads 0, 1, 2, ...: if it is a header, give its columns names that are no numbers"
-        )
+        found.append("the first row reads 0, 1, 2, ...: if it is a header, give its columns names that are no numbers")
     return found
 
 

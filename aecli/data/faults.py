@@ -47,21 +47,15 @@ def _word(value: float) -> str:
 
 
 def _unlike(raw: Raw, what: str, train: object, test: object) -> Problem:
-    return Problem(
-        f"the {what} of a row differs: {train} in x and {test} in x_test", raw.place, "save both alike"
-    )
+    return Problem(f"the {what} of a row differs: {train} in x and {test} in x_test", raw.place, "save both alike")
 
 
 def _rows_problems(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
     n = len(rows.x)
     if n == 0:
-        yield Problem(
-            f"{name} has no rows: its shape is {list(rows.x.shape)}", raw.place, "at least one row is needed"
-        )
+        yield Problem(f"{name} has no rows: its shape is {list(rows.x.shape)}", raw.place, "at least one row is needed")
     elif 0 in rows.x.shape:
-        yield Problem(
-            f"{name} has no features: its shape is {list(rows.x.shape)}", raw.place, "a row needs values"
-        )
+        yield Problem(f"{name} has no features: its shape is {list(rows.x.shape)}", raw.place, "a row needs values")
     where = nonfinite(rows.x)
     if len(where):
         values = "1 value is" if len(where) == 1 else f"{len(where)} values are"
@@ -79,9 +73,7 @@ def _rows_problems(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
 def _missing_labels(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
     assert rows.labels is not None
     kind = rows.labels.dtype.kind
-    missing = np.flatnonzero(
-        rows.labels == "" if kind == "U" else ~np.isfinite(rows.labels) if kind == "f" else []
-    )
+    missing = np.flatnonzero(rows.labels == "" if kind == "U" else ~np.isfinite(rows.labels) if kind == "f" else [])
     if len(missing):
         named = ", ".join(str(i + 1) for i in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
         place: Place = raw.line(int(missing[0])) if rows is raw else raw.place

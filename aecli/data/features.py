@@ -68,24 +68,24 @@ class Features:
         """
         out = np.empty((len(x), prod(self.shape)), np.float32)
         for rows in self._chunks(len(x)):
-            u = self.units(x[rows].reshape(-1, out.shape[1]))
+            raw = u = self.units(x[rows].reshape(-1, out.shape[1]))
             if self.scale == "log1p":
                 self._refuse(u < 0, u, rows, "log1p takes no value below 0", "use scale: standard", place)
                 u = np.log1p(u)
-            elif self.shift is not None:
-                u = (u - self.shift) / self.spread
             with np.errstate(over="ignore"):
+                if self.shift is not None and self.spread is not None:
+                    u = (u - self.shift) / self.spread
                 out[rows] = u
-            self._refuse(
-                ~np.isfinite(out[rows]), u, rows, "too large for float32", "bring x to a smaller unit", place
-            )
+            what = "too large for float32 once scaled"
+            self._refuse(~np.isfinite(out[rows]), raw, rows, what, "bring x to a smaller unit", place)
         return out.reshape(len(x), *self.shape)
 
     def inverse(self, z: Float[np.ndarray, " n *shape"]) -> Float[np.ndarray, " n *shape"]:
         """Model space back to units, as float64: [0, 1] for images, a table's own columns otherwise."""
         u = np.asarray(z, np.float64).reshape(len(z), -1)
         if self.scale == "log1p":
-            u = np.expm1(u)
+            with np.errstate(over="ignore"):  # a decoder may say more than float64 holds: that is inf
+                u = np.expm1(u)
         elif self.shift is not None and self.spread is not None:
             u = u * self.spread + self.shift
         return u.reshape(len(z), *self.shape)
@@ -104,9 +104,7 @@ class Features:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Features:
         """The inverse of `to_dict`."""
-        arrays = {
-            k: None if fields[k] is None else np.array(fields[k], np.float64) for k in ("shift", "spread")
-        }
+        arrays = {k: None if fields[k] is None else np.array(fields[k], np.float64) for k in ("shift", "spread")}
         columns = tuple(fields["columns"]) if fields["columns"] else None
         rest = {
             "columns": columns,
@@ -123,9 +121,7 @@ class Features:
         step = max(1, CHUNK // max(prod(self.shape), 1))
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
-    def _refuse(
-        self, bad: np.ndarray, u: np.ndarray, rows: slice, what: str, hint: str, place: Place | None
-    ) -> None:
+    def _refuse(self, bad: np.ndarray, u: np.ndarray, rows: slice, what: str, hint: str, place: Place | None) -> None:
         if not bad.any():
             return
         where = np.argwhere(bad.reshape(-1, *self.shape))
@@ -150,9 +146,7 @@ def _fitted(u: Float[np.ndarray, " n d"], scale: Scale) -> tuple[np.ndarray, np.
     return shift, spread
 
 
-def _safe(
-    spread: Float[np.ndarray, " d"], shift: Float[np.ndarray, " d"], constant: tuple[int, ...]
-) -> np.ndarray:
+def _safe(spread: Float[np.ndarray, " d"], shift: Float[np.ndarray, " d"], constant: tuple[int, ...]) -> np.ndarray:
     """1 in place of a spread that is nothing but rounding: a constant column, or half of the values alike."""
     safe = np.where(spread <= 10 * np.finfo(np.float64).eps * np.abs(shift), 1.0, spread)
     safe[list(constant)] = 1.0

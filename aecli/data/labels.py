@@ -26,15 +26,11 @@ def as_labels(values: np.ndarray, name: str, place: Place) -> Shaped[np.ndarray,
         values = values[:, 0]
     if values.ndim != 1:
         hint = "one label a row is needed: one-hot labels are y.argmax(axis=1)"
-        raise UserError(
-            Problem(f"the labels '{name}' have shape {list(values.shape)}, not [rows]", place, hint)
-        )
+        raise UserError(Problem(f"the labels '{name}' have shape {list(values.shape)}, not [rows]", place, hint))
     if values.dtype.kind in "SU":
         return parsed(np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values)
     if values.dtype.kind not in "biuf":
-        raise UserError(
-            Problem(f"the labels '{name}' are {type_name(values.dtype)}", place, "use numbers or text")
-        )
+        raise UserError(Problem(f"the labels '{name}' are {type_name(values.dtype)}", place, "use numbers or text"))
     if values.dtype.kind == "f":
         finite = np.isfinite(values).all()
         whole = finite and bool((values == np.rint(values)).all()) and bool((np.abs(values) < 2**53).all())
@@ -51,11 +47,7 @@ def parsed(text: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
         numbers = np.array([float(n) for n in names if "_" not in n])
     except ValueError:
         return text
-    if (
-        not len(names)
-        or len(numbers) < len(names)
-        or not (np.isfinite(numbers) & (np.abs(numbers) < 2**53)).all()
-    ):
+    if not len(names) or len(numbers) < len(names) or not (np.isfinite(numbers) & (np.abs(numbers) < 2**53)).all():
         return text
     whole = (numbers == np.rint(numbers)).all()
     return text.astype(np.float64).astype(np.int64) if whole else text
@@ -77,17 +69,11 @@ def among(labels: Shaped[np.ndarray, " n"], classes: Sequence[int | str | bool])
 def check_classes(labels: np.ndarray | None, classes: Sequence[int | str | bool], name: str) -> None:
     """Raise UserError where `data.classes` names what no row has, or where there are no labels at all."""
     if labels is None:
-        hint = (
-            "set data.label to the column (or the key of the .npz) that holds them, or leave data.classes out"
-        )
+        hint = "set data.label to the column (or the key of the .npz) that holds them, or leave data.classes out"
         raise UserError(Problem(f"data.classes is set, but {name} has no labels", None, hint))
     if not classes:
-        raise UserError(
-            Problem("data.classes is an empty list", None, "name at least one label, or leave it out")
-        )
+        raise UserError(Problem("data.classes is an empty list", None, "name at least one label, or leave it out"))
     known = class_names(labels)
     hints = [(c, did_you_mean(str(c), known[:MANY]) or "") for c in classes if str(c) not in known]
     if hints:
-        raise UserError(
-            *(Problem(f"data.classes: no row of {name} has the label '{c}'", None, h) for c, h in hints)
-        )
+        raise UserError(*(Problem(f"data.classes: no row of {name} has the label '{c}'", None, h) for c, h in hints))

@@ -102,9 +102,7 @@ def arranged(x: np.ndarray, name: str, place: Place) -> np.ndarray:
             )
         )
     if x.ndim not in (2, 3, 4):
-        hint = {1: "one row is x.reshape(1, -1), one column is x.reshape(-1, 1)"}.get(
-            x.ndim, "reshape it first"
-        )
+        hint = {1: "one row is x.reshape(1, -1), one column is x.reshape(-1, 1)"}.get(x.ndim, "reshape it first")
         raise UserError(
             Problem(
                 f"{name} has shape {list(x.shape)} ({x.ndim}-D): rows are [n, features], "

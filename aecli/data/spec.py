@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from aecli.config.part import Spec, listed
+from aecli.config.part import LIST, Spec
 
 Scale = Literal["auto", "none", "standard", "minmax", "robust", "log1p"]
 Binarize = Literal["none", "static", "dynamic"]
@@ -34,7 +34,7 @@ class Data(Spec):
     label: str | int | None = Field(default=None, description="the labels: a column, or a key of an .npz")
     id: str | int | None = Field(default=None, description="the rows' ids: a column, or a key of an .npz")
     key: str | None = Field(default=None, description="which array of an .npz: else x_train, x, X, or the only one")
-    classes: listed(int | str | bool) | None = Field(
+    classes: Annotated[tuple[int | str | bool, ...] | None, LIST] = Field(
         default=None, description="train and validate on these labels alone; the rest is the anomaly"
     )
     split: Split = Split()

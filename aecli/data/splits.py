@@ -29,7 +29,7 @@ def divide(n: int, split: Split, given: bool = False) -> Indices:
     """Divide n rows: a permutation by PCG64(seed) is cut into test, validation and train, each then sorted.
 
     A fraction f > 0 is max(1, round(f n)) rows. With `given` (the source has its own test set) and
-    `split.test == "given"`, none of the n is tested on. Raises UserError where fewer than 2 are left to train.
+    `split.test == "given"`, none of the n is tested on. Raises UserError where fewer than 2 are left.
     """
     fraction = split.test if split.test != "given" else 0.0 if given else GIVEN_ELSE
     tests, validations = _count(n, fraction), _count(n, split.validation)
@@ -38,9 +38,7 @@ def divide(n: int, split: Split, given: bool = False) -> Indices:
         parts = f"{tests} to test on and {validations} to validate on"
         hint = "2 are needed at least: use more rows, or smaller fractions in data.split (0 for none)"
         raise UserError(
-            Problem(
-                f"of {n} row{'s' * (n != 1)}, with {parts}, {max(left, 0)} are left to train on", None, hint
-            )
+            Problem(f"of {n} row{'s' * (n != 1)}, with {parts}, {max(left, 0)} are left to train on", None, hint)
         )
     order = np.random.Generator(np.random.PCG64(split.seed)).permutation(n)
     cut = np.split(order, [tests, tests + validations])

@@ -41,9 +41,7 @@ def _sides(trained: Trained) -> Any:
 
     def sides(weights: Any, x: Any, seeds: Any, rows: Any) -> tuple[Any, Any, Any]:
         code = autoencoder.encode(weights, x)
-        z = jax.vmap(lambda posterior, key: posterior.sample(key))(
-            code.posterior, row_keys(seeds, BOUND, rows)
-        )
+        z = jax.vmap(lambda posterior, key: posterior.sample(key))(code.posterior, row_keys(seeds, BOUND, rows))
         distortion = -per_example(autoencoder.decode(weights, z).log_prob(x))
         return distortion, per_example(code.rate), code.mean
 

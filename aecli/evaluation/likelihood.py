@@ -38,9 +38,7 @@ def likelihood(trained: Trained, x: Float[np.ndarray, " n *shape"], draws: int) 
     metrics = {
         "nll": mean_metric(nll, f"nats, sum over features, mean over examples, {draws} importance samples"),
         "nll_effective_samples": mean_metric(effective, f"{of}, mean over examples"),
-        "nll_effective_samples_low": Metric(
-            float(np.quantile(effective, LOW)), f"{of}, 5 % quantile over examples"
-        ),
+        "nll_effective_samples_low": Metric(float(np.quantile(effective, LOW)), f"{of}, 5 % quantile over examples"),
     }
     return Measured(metrics, [])
 

@@ -110,9 +110,7 @@ def contingency(
     return np.bincount(found * count + classes, minlength=count * count).reshape(count, count)
 
 
-def _training_codes(
-    trained: Trained, split: Split, codes: Codes
-) -> tuple[tuple[Codes, Labels] | None, list[str]]:
+def _training_codes(trained: Trained, split: Split, codes: Codes) -> tuple[tuple[Codes, Labels] | None, list[str]]:
     """The training rows' codes and labels, and notes; no codes where their labels tell nothing apart."""
     train = trained.split("train")[1]
     if why := no_classes(train.labels):

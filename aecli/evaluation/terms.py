@@ -23,13 +23,13 @@ def terms(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Metr
     The name `rate` belongs to KL(q(z|x) || p(z)) of the clean input: here it is `rate_charged`, and only
     where free bits or a corruption make it another number.
     """
-    values, unit = term_values(trained, x), units(trained.autoencoder)
-    found = {name: mean_metric(of, unit[name]) for name, of in values.items()}
+    values = term_values(trained, x)
+    found = {name: mean_metric(values[name], unit) for name, unit in units(trained.autoencoder).items()}
     own = values["loss"].astype(np.float64)
     for name, weight in shared_terms(trained).items():
         found[name] = found[name]._replace(stderr=None)
         own = own - weight * values[name]
-    found["loss"] = found["loss"]._replace(stderr=mean_metric(own, unit["loss"]).stderr)
+    found["loss"] = found["loss"]._replace(stderr=mean_metric(own, found["loss"].unit).stderr)
     if not charged_apart(trained):
         found.pop("rate", None)
     return {"rate_charged" if name == "rate" else name: metric for name, metric in found.items()}
@@ -60,14 +60,13 @@ def shared_terms(trained: Trained) -> dict[str, float]:
 
     autoencoder, weights = trained.autoencoder, trained.weights
     numbers = weights.numbers.get("objective", {}).get("penalties", {})
-    own = [numbers[str(i)] for i in range(len(autoencoder.omegas))]
+    each = [numbers[str(i)] for i in range(len(autoencoder.omegas))]
 
     def values() -> list[Any]:
         x, mask = jnp.zeros((2, *autoencoder.shape), jnp.float32), jnp.ones(2, bool)
         passed, _ = autoencoder.forward(weights, x, jax.random.key(0), train=False, mask=mask)
-        return [
-            omega(passed, weights.parameters, n) for omega, n in zip(autoencoder.omegas, own, strict=True)
-        ]
+        pairs = zip(autoencoder.omegas, each, strict=True)
+        return [omega(passed, weights.parameters, own) for omega, own in pairs]
 
-    shapes = zip(penalty_names(autoencoder), own, jax.eval_shape(values), strict=True)
-    return {name: float(n["weight"]) for name, n, out in shapes if out.ndim == 0}
+    found = zip(penalty_names(autoencoder), each, jax.eval_shape(values), strict=True)
+    return {name: float(own["weight"]) for name, own, value in found if value.ndim == 0}

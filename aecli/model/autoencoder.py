@@ -35,10 +35,11 @@ class Autoencoder:
     """A model and an objective for examples of one shape. It holds no array: `Weights` come as arguments."""
 
     def __init__(self, model: Model, objective: Objective, shape: tuple[int, ...], precision: Precision = "float32"):
-        self.model, self.objective, self.shape, self.precision = model, objective, tuple(shape), precision
+        self.model, self.objective, self.shape = model, objective, tuple(shape)
+        self.precision: Precision = precision
         self.omegas = [penalty.build(model) for penalty in objective.penalties]
-        self.corrupt = objective.corruption.build()  # pyright: ignore[reportAttributeAccessIssue]
-        self.graph = nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)[0]
+        self.corrupt = objective.corruption.build()
+        self.graph, _, _ = nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)
 
     def _modules(self, key: Key[Array, ""]) -> Modules:
         return Modules(self.model, self.objective, self.shape, self.precision, nnx.Rngs(params=key))
@@ -48,7 +49,7 @@ class Autoencoder:
         _, parameters, variables = nnx.split(self._modules(key), nnx.Param, ...)
         return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
 
-    def encode(self, weights: Weights, x: Float[Array, "batch *features"], key: Key[Array, ""] | None = None) -> Code:
+    def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
         modules = self._merged(weights)
         return self._code(modules, weights, x, key, self._mode(weights, "encoder"))
@@ -57,18 +58,18 @@ class Autoencoder:
         """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
         return self._output(self._merged(weights), weights, z, self._mode(weights, "decoder"))
 
-    def reconstruct(self, weights: Weights, x: Float[Array, "batch *features"]) -> Float[Array, "batch *features"]:
+    def reconstruct(self, weights: Weights, x: Float[Array, " batch *features"]) -> Float[Array, " batch *features"]:
         """x_hat = g(mean of b(f(x)))."""
         return self.decode(weights, self.encode(weights, x).mean).mean
 
     def forward(
         self,
         weights: Weights,
-        x: Float[Array, "batch *features"],
+        x: Float[Array, " batch *features"],
         key: Key[Array, ""],
         *,
         train: bool,
-        mask: Bool[Array, "batch"],
+        mask: Bool[Array, " batch"],
     ) -> tuple[Pass, dict[str, Any]]:
         """The pass through corruption, encoder, bottleneck and decoder, and the variables after it."""
         keys = [jax.random.fold_in(key, stream) for stream in range(5)]
@@ -79,7 +80,8 @@ class Autoencoder:
         code = self._code(modules, weights, corrupted, keys[BOTTLENECK], encoding)
         decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
         output = self._output(modules, weights, code.value, decoding)
-        variables = nnx.to_pure_dict(nnx.split(modules, nnx.Param, ...)[2])
+        _, _, after = nnx.split(modules, nnx.Param, ...)
+        variables = nnx.to_pure_dict(after)
         still = weights._replace(variables=variables)
         passed = Pass(
             x, corrupted, touched, code, output, keys[PENALTY], mask,

@@ -27,12 +27,12 @@ class Pass:
     they can be differentiated; `mask` says which rows are real.
     """
 
-    x: Float[Array, "batch *features"]
-    corrupted: Float[Array, "batch *features"]
-    touched: Bool[Array, "batch *features"]
+    x: Float[Array, " batch *features"]
+    corrupted: Float[Array, " batch *features"]
+    touched: Bool[Array, " batch *features"]
     code: Code
     output: Any
     key: Key[Array, ""]
-    mask: Bool[Array, "batch"]
-    encode: Callable[[Float[Array, "batch *features"]], Float[Array, "batch size"]]
+    mask: Bool[Array, " batch"]
+    encode: Callable[[Float[Array, " batch *features"]], Float[Array, "batch size"]]
     decode: Callable[[Float[Array, "batch size"]], Any]

@@ -11,17 +11,17 @@ from jaxtyping import Array, Bool, Float, Key
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Pass, Weights
 
-Terms = dict[str, Float[Array, "batch"]]
+Terms = dict[str, Float[Array, " batch"]]
 
 
 def terms(
     autoencoder: Autoencoder,
     weights: Weights,
-    x: Float[Array, "batch *features"],
+    x: Float[Array, " batch *features"],
     key: Key[Array, ""],
     *,
     train: bool,
-    mask: Bool[Array, "batch"],
+    mask: Bool[Array, " batch"],
 ) -> tuple[Terms, dict[str, Any]]:
     """Each term's value per example, unweighted, and their weighted sum `loss`; and the variables after the pass.
 
@@ -42,7 +42,7 @@ def terms(
     return {"loss": loss, **found}, variables
 
 
-def masked_mean(values: Float[Array, "batch"], mask: Bool[Array, "batch"]) -> Float[Array, ""]:
+def masked_mean(values: Float[Array, " batch"], mask: Bool[Array, " batch"]) -> Float[Array, ""]:
     """The mean over real rows; a row that pads the batch counts for nothing, whatever it holds."""
     return jnp.sum(jnp.where(mask, values, 0)) / jnp.maximum(jnp.sum(mask), 1)
 
@@ -65,14 +65,14 @@ def units(autoencoder: Autoencoder) -> dict[str, str]:
     return found | {name: part.unit for name, part in zip(penalty_names(autoencoder), parts, strict=True)}
 
 
-def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, Any]) -> Float[Array, "batch"]:
+def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:
     loss = autoencoder.objective.reconstruction.loss(passed.x, passed.output)
     if "emphasis" in numbers.get("corruption", {}):
         loss = loss * jnp.where(passed.touched, 1.0, 1.0 - numbers["corruption"]["emphasis"])
     return jnp.sum(loss, axis=range(1, loss.ndim))
 
 
-def _rate(passed: Pass, numbers: dict[str, Any]) -> Float[Array, "batch"]:
+def _rate(passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:
     """Sum over units of max(rate_j, free bits), example by example (after Kingma et al. 2016)."""
     rate = passed.code.rate
     if "free_bits" in numbers:
@@ -85,6 +85,6 @@ def _penalties(numbers: dict[str, Any]) -> list[dict[str, Any]]:
     return [found[name] for name in sorted(found, key=int)]
 
 
-def mean_terms(found: Terms, mask: Bool[Array, "batch"]) -> dict[str, Float[Array, ""]]:
+def mean_terms(found: Terms, mask: Bool[Array, " batch"]) -> dict[str, Float[Array, ""]]:
     """Each term's mean over the real rows of a batch."""
     return jax.tree.map(lambda values: masked_mean(values, mask), found)

@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from aecli.config.numbers import number
-from aecli.config.part import Part, Spec, listed
+from aecli.config.numbers import Number, Swept
+from aecli.config.part import LIST, Spec
 from aecli.model.bottlenecks import BOTTLENECKS
 from aecli.model.bottlenecks.bottleneck import Bottleneck
 from aecli.model.bottlenecks.dense import Dense
 from aecli.model.corruptions import CORRUPTIONS
+from aecli.model.corruptions.corruption import Corruption
 from aecli.model.corruptions.none import NoCorruption
 from aecli.model.networks import DECODERS, NETWORKS
 from aecli.model.networks.mirror import Mirror
@@ -45,17 +46,21 @@ class Model(Spec):
 class Rate(Spec):
     """How the bottleneck's charge enters the loss."""
 
-    weight: number(ge=0) = Field(default=1.0, description="beta, the factor of the rate in the loss")
-    free_bits: number(ge=0, off=0.0) = Field(default=0.0, description="nats per unit of the code that are not charged")
+    weight: Annotated[Number, Swept(ge=0)] = Field(default=1.0, description="beta, the factor of the rate in the loss")
+    free_bits: Annotated[Number, Swept(ge=0, off=0.0)] = Field(
+        default=0.0, description="nats per unit of the code that are not charged"
+    )
 
 
 class Objective(Spec):
     """What is minimised: reconstruction + weight * rate + sum of weight * penalty."""
 
-    corruption: Annotated[Part, CORRUPTIONS] = Field(default=NoCorruption(), description="C")
+    corruption: Annotated[Corruption, CORRUPTIONS] = Field(default=NoCorruption(), description="C")
     reconstruction: Annotated[Reconstruction, RECONSTRUCTIONS] = Field(default=SquaredError(), description="L")
     rate: Rate = Rate()
-    penalties: listed(Annotated[Penalty, PENALTIES]) = Field(default=(), description="Omega_i, with their weights")
+    penalties: Annotated[tuple[Annotated[Penalty, PENALTIES], ...], LIST] = Field(
+        default=(), description="Omega_i, with their weights"
+    )
 
 
 def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:

@@ -57,28 +57,28 @@ def score_histogram(
     """Rows per score, on a logarithmic count axis, normal and anomalous apart where that is known.
 
     A row is an alert where score > threshold. The axis ends at the 99.9 % quantile (or the threshold, where
-    that is higher): rows beyond stand in the last bin, and the figure says how many. ValueError where shapes
-    differ.
+    that is higher): rows beyond stand in the last bin, and the figure says how many. UserError where no score
+    is finite, ValueError where shapes differ.
     """
     if scores.ndim != 1 or not len(scores) or (anomalous is not None and anomalous.shape != scores.shape):
         raise ValueError(f"one score or more, and as many labels or none, not {list(scores.shape)}")
     scores = np.asarray(scores, np.float64)
-    groups = (
-        {"rows": np.full(len(scores), True)}
-        if anomalous is None
-        else {"normal": ~anomalous, "anomalous": anomalous}
-    )
+    finite = np.isfinite(scores)
+    if not finite.any():
+        hint = "look at the data, and at the loss curves: something in training was not finite"
+        raise UserError(Problem(f"no histogram: none of {counted(len(scores), 'score')} is finite", hint=hint))
+    groups = {"rows": finite}
+    if anomalous is not None:
+        groups = {"normal": finite & ~anomalous, "anomalous": finite & anomalous}
     edges, logarithmic = score_bins(scores, threshold)
     with canvas(path, 6.8, 3.9, title, beside=True) as figure:
         axes = figure.add_subplot()
         for (group, here), colour in zip(groups.items(), (BLUE, VERMILLION), strict=False):
-            _group(axes, scores[here & np.isfinite(scores)], edges, group, colour, threshold)
+            _group(axes, scores[here], edges, group, colour, threshold)
         if logarithmic:
             log_axis(axes, "x")
         if threshold is not None and np.isfinite(threshold):
-            axes.axvline(
-                threshold, color=BLACK, linewidth=1.2, linestyle="--", label=f"threshold {threshold:.4g}"
-            )
+            axes.axvline(threshold, color=BLACK, linewidth=1.2, linestyle="--", label=f"threshold {threshold:.4g}")
         axes.set(xlim=(edges[0], edges[-1]), xlabel=name_of(name, 80), ylabel="rows")
         axes.set_ylim(bottom=0.7)
         log_axis(axes, "y")
@@ -90,8 +90,6 @@ def score_histogram(
 def score_bins(scores: np.ndarray, threshold: float | None) -> tuple[Float[np.ndarray, " bins"], bool]:
     """60 bins, from the least score to the 99.9 % quantile or the threshold; whether they are geometric."""
     finite = scores[np.isfinite(scores)]
-    if not len(finite):
-        return np.linspace(0.0, 1.0, BINS + 1), False
     low, high = float(finite.min()), float(np.quantile(finite, CLIP))
     if threshold is not None and np.isfinite(threshold):
         low, high = min(low, threshold), max(high, threshold)
@@ -101,9 +99,7 @@ def score_bins(scores: np.ndarray, threshold: float | None) -> tuple[Float[np.nd
     return np.linspace(0.0 if low >= 0 > bottom else bottom, top, BINS + 1), False
 
 
-def _group(
-    axes: Axes, scores: np.ndarray, edges: np.ndarray, group: str, colour: str, threshold: float | None
-) -> None:
+def _group(axes: Axes, scores: np.ndarray, edges: np.ndarray, group: str, colour: str, threshold: float | None) -> None:
     counts = np.histogram(np.clip(scores, edges[0], edges[-1]), edges)[0]
     text = counted(len(scores), "row") if group == "rows" else f"{group}: {counted(len(scores), 'row')}"
     if threshold is not None and len(scores):
@@ -124,10 +120,7 @@ def _group(
 def _left_out(scores: np.ndarray, high: float) -> list[str]:
     finite = np.isfinite(scores)
     beyond, unknown = int((scores[finite] > high).sum()), int((~finite).sum())
-    notes = [
-        f"{counted(beyond, 'row')} above {high:.4g} in the last bin (the axis ends at the 99.9 % quantile)"
-    ]
-    notes = notes if beyond else []
+    notes = [f"{counted(beyond, 'row')} above {high:.4g} in the last bin, where the axis ends"] if beyond else []
     return notes + ([f"{counted(unknown, 'score')} not finite, left out"] if unknown else [])
 
 
@@ -146,7 +139,7 @@ def roc(
     The dot is the model at `threshold` (an alert: score > threshold). UserError where all rows are of one
     class, ValueError where shapes differ or a score is NaN.
     """
-    anomalous = np.asarray(anomalous, bool)
+    scores, anomalous = np.asarray(scores, np.float64), np.asarray(anomalous, bool)
     if anomalous.all() or not anomalous.any():
         only = "anomalous" if anomalous.any() else "normal"
         raise UserError(
@@ -168,21 +161,15 @@ def roc(
                 float((scores[anomalous] > threshold).mean()),
             )
             text = f"threshold {threshold:.4g}: {percent(true)} found, {percent(false)} false alarms"
-            axes.plot(
-                false, true, "o", color=BLUE, markeredgecolor="white", markersize=9, label=text, zorder=5
-            )
+            axes.plot(false, true, "o", color=BLUE, markeredgecolor="white", markersize=9, label=text, zorder=5)
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), box_aspect=1)
         axes.set(
             xlabel="false positive rate (share of normal rows)",
             ylabel="true positive rate (share of anomalies)",
         )
-        handles, texts = axes.get_legend_handles_labels()
-        axes.legend(
-            handles[::-1], texts[::-1], loc="lower right", frameon=True, framealpha=0.9, edgecolor="none"
-        )
-        note(
-            figure, [f"{counted(int(anomalous.sum()), 'anomalous row')}, {int((~anomalous).sum()):,} normal"]
-        )
+        axes.legend(loc="lower right", frameon=True, framealpha=0.9, edgecolor="none").set_zorder(6)
+        kinds = int(anomalous.sum()), int((~anomalous).sum())
+        note(figure, [f"{counted(kinds[0], 'anomalous row')}, {kinds[1]:,} normal"])
     return path
 
 
@@ -206,7 +193,5 @@ def roc_points(
 def _curve(axes: Axes, scores: np.ndarray, anomalous: np.ndarray, label: str, **style: Any) -> None:
     false, true = roc_points(scores, anomalous)
     area = float(np.trapezoid(true, false))
-    corner = np.concatenate(
-        [[True], (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0), [True]]
-    )  # not mid-line
+    corner = np.concatenate([[True], (np.diff(false, 2) != 0) | (np.diff(true, 2) != 0), [True]])  # not mid-line
     axes.plot(false[corner], true[corner], label=f"{name_of(label, 26)} (AUC {area:.3f})", **style)

@@ -22,6 +22,7 @@ from aecli.report.style import (
     log_ticks,
     name_of,
     note,
+    percent,
     ticks,
 )
 
@@ -44,9 +45,7 @@ def codes(code: np.ndarray, path: Path, *, labels: np.ndarray | None = None, tit
     """
     if code.ndim != 2 or not code.size or (labels is not None and len(labels) != len(code)):
         known = "" if labels is None else f" and {len(labels)} labels"
-        raise ValueError(
-            f"codes [n, k] with one or more each, and a label each or none, not {list(code.shape)}{known}"
-        )
+        raise ValueError(f"codes [n, k] with one or more each, and a label each or none, not {list(code.shape)}{known}")
     code = np.asarray(code, np.float64)
     finite = np.asarray(np.isfinite(code).all(axis=1))
     found = read_labels(labels, finite)
@@ -70,11 +69,14 @@ def principal(code: Float[np.ndarray, "n k"]) -> tuple[Float[np.ndarray, "n 2"],
     A component's sign is free: here its largest loading is positive, so that equal codes give equal pictures.
     """
     centred = code - code.mean(0)
-    values, vectors = np.linalg.eigh(centred.T @ centred)
-    first = vectors[:, ::-1][:, :2]
-    first = first * np.where(first[np.abs(first).argmax(0), [0, 1]] < 0, -1.0, 1.0)
-    total = float(np.maximum(values, 0.0).sum())
-    return centred @ first, np.maximum(values[::-1][:2], 0.0) / (total or 1.0)
+    wide = code.shape[0] < code.shape[1]  # the smaller of the two Gram matrices has the same eigenvalues
+    values, vectors = np.linalg.eigh(centred @ centred.T if wide else centred.T @ centred)
+    first, shares = vectors[:, ::-1][:, :2], np.maximum(values[::-1], 0.0)
+    loadings = centred.T @ first if wide else first
+    points = first * np.sqrt(shares[:2]) if wide else centred @ first
+    largest = loadings[np.abs(loadings).argmax(0), range(loadings.shape[1])]
+    points = np.pad(points * np.where(largest < 0, -1.0, 1.0), ((0, 0), (0, 2 - points.shape[1])))
+    return points, np.pad(shares, (0, 1))[:2] / (float(shares.sum()) or 1.0)
 
 
 def _map(figure: Figure, axes: Axes, code: np.ndarray, labels: Labels) -> list[str]:
@@ -83,9 +85,7 @@ def _map(figure: Figure, axes: Axes, code: np.ndarray, labels: Labels) -> list[s
         points, names = code, ["code 1", "code 2"]
     else:
         points, shares = principal(code)
-        names = [
-            f"principal component {i + 1} ({share:.1%} of the variance)" for i, share in enumerate(shares)
-        ]
+        names = [f"principal component {i + 1} ({percent(share)} of the variance)" for i, share in enumerate(shares)]
     axes.set(xlabel=names[0], ylabel=names[1])
     axes.set_xlim(*limits(points[:, 0].min(), points[:, 0].max(), 0.04))
     axes.set_ylim(*limits(points[:, 1].min(), points[:, 1].max(), 0.04))
@@ -93,9 +93,7 @@ def _map(figure: Figure, axes: Axes, code: np.ndarray, labels: Labels) -> list[s
     if labels.kind == "none":
         _density(figure, axes, points)
         return []
-    drawn = np.random.default_rng(0).permutation(len(points))[
-        :POINTS
-    ]  # shuffled: no class lies over the others
+    drawn = np.random.default_rng(0).permutation(len(points))[:POINTS]  # shuffled: no class lies over the others
     draw = _classes if labels.kind == "classes" else _scale
     draw(figure, axes, points[drawn], labels, drawn)
     return [f"{len(drawn):,} of {counted(len(points), 'row')} drawn"] if len(drawn) < len(points) else []
@@ -104,9 +102,7 @@ def _map(figure: Figure, axes: Axes, code: np.ndarray, labels: Labels) -> list[s
 def _density(figure: Figure, axes: Axes, points: np.ndarray) -> None:
     size = int(np.clip(np.sqrt(len(points)) / 1.5, 12, BINS))  # fewer rows, larger cells
     extent = (*axes.get_xlim(), *axes.get_ylim())
-    cells = axes.hexbin(
-        *points.T, gridsize=BINS, extent=extent, cmap=SEQUENTIAL, mincnt=1, bins="log", linewidths=0.2
-    )
+    cells = axes.hexbin(*points.T, gridsize=size, extent=extent, cmap=SEQUENTIAL, mincnt=1, linewidths=0.2)
     counts = np.asarray(cells.get_array())
     if counts.max() == counts.min():  # nothing to tell apart: no colour bar of one colour
         cells.set_norm(None)
@@ -139,10 +135,7 @@ def _classes(figure: Figure, axes: Axes, points: np.ndarray, labels: Labels, row
         axes.scatter(*points[here].T, s=area, c=colour, marker=shape, alpha=alpha, linewidths=0)
     if 1 < len(dye) <= (20 if max(map(len, labels.names)) <= 4 else 12):
         _name_medians(axes, points, labels, number)
-    handles = [
-        Line2D([], [], color=c, marker=m, linestyle="", markersize=5.5)
-        for c, m in zip(dye, mark, strict=True)
-    ]
+    handles = [Line2D([], [], color=c, marker=m, linestyle="", markersize=5.5) for c, m in zip(dye, mark, strict=True)]
     texts = [f"{name_of(name, 20)} ({n:,})" for name, n in zip(labels.names, labels.counts, strict=True)]
     figure.legend(handles, texts, loc="outside right upper", title="label (rows)", alignment="left")
 
@@ -160,26 +153,17 @@ def _name_medians(axes: Axes, points: np.ndarray, labels: Labels, number: np.nda
 
 
 def _scale(figure: Figure, axes: Axes, points: np.ndarray, labels: Labels, rows: np.ndarray) -> None:
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import Normalize
 
     value, (area, alpha) = labels.value[rows], _look(len(rows))
     known = np.isfinite(value)
     low, high = np.quantile(labels.value[np.isfinite(labels.value)], [0.01, 0.99])
     if not known.all():
         axes.scatter(*points[~known].T, s=area, color=PALE, alpha=alpha, linewidths=0)
-    dots = axes.scatter(
-        *points[known].T,
-        s=area,
-        c=value[known],
-        cmap=SEQUENTIAL,
-        vmin=low,
-        vmax=high,
-        alpha=alpha,
-        linewidths=0,
-    )
-    bar = figure.colorbar(dots, ax=axes, pad=0.02, extend="both")
-    bar.set_label("label (1 % to 99 % quantile)")
-    if bar.solids is not None:
-        bar.solids.set_alpha(1.0)
+    tint = ScalarMappable(Normalize(low, high), SEQUENTIAL)
+    axes.scatter(*points[known].T, s=area, c=tint.to_rgba(value[known]), alpha=alpha, linewidths=0)
+    figure.colorbar(tint, ax=axes, pad=0.02, extend="both").set_label("label (1 % to 99 % quantile)")
 
 
 def _histogram(axes: Axes, code: np.ndarray, labels: Labels) -> None:

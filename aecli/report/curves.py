@@ -49,9 +49,7 @@ def curves(
     terms = terms_of(records)
     if not terms:
         raise UserError(
-            Problem(
-                "there are no loss curves to draw: no epoch was recorded", hint="train for 1 epoch or more"
-            )
+            Problem("there are no loss curves to draw: no epoch was recorded", hint="train for 1 epoch or more")
         )
     best = best_epoch(terms) if best is None else best
     width = min(3, len(terms))
@@ -65,9 +63,7 @@ def curves(
             handles |= dict(zip(found[1], found[0], strict=True))
         figure.legend(handles.values(), handles.keys(), loc="outside upper right", ncols=len(handles))
         gaps = [term for term, lines in terms.items() if any(np.isnan(y).any() for _, y in lines.values())]
-        note(
-            figure, [f"gaps are values that were not finite: {', '.join(map(name_of, gaps))}"] if gaps else []
-        )
+        note(figure, [f"gaps are values that were not finite: {', '.join(map(name_of, gaps))}"] if gaps else [])
     return path
 
 
@@ -79,9 +75,7 @@ def terms_of(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Line]]
             number = np.nan if value is None else float(value)
             at = found.setdefault(term, {}).setdefault(record["split"], {})
             at[int(record["epoch"])] = number if np.isfinite(number) else np.nan
-    return {
-        term: {split: _line(values) for split, values in splits.items()} for term, splits in found.items()
-    }
+    return {term: {split: _line(values) for split, values in splits.items()} for term, splits in found.items()}
 
 
 def best_epoch(terms: Mapping[str, Mapping[str, Line]]) -> int | None:
@@ -103,13 +97,9 @@ def _panel(axes: Axes, term: str, lines: Mapping[str, Line], unit: str, best: in
         colour, dash = LINES.get(split, OTHER)
         alone = _isolated(values)
         axes.plot(epochs, values, dash, color=colour, label=split)
-        axes.plot(
-            epochs[alone], values[alone], "o", color=colour, markersize=4
-        )  # a point between gaps has no line
+        axes.plot(epochs[alone], values[alone], "o", color=colour, markersize=4)  # a point between gaps has no line
     if best is not None:
-        axes.axvline(
-            best, color=GREY, linewidth=1, linestyle=(0, (1, 2)), label=f"best epoch ({best})", zorder=1
-        )
+        axes.axvline(best, color=GREY, linewidth=1, linestyle=(0, (1, 2)), label=f"best epoch ({best})", zorder=1)
     if spans_decades(every):
         log_axis(axes, "y")
     if not np.isfinite(every).any():

@@ -32,9 +32,7 @@ def interpolations(
         names = list(columns) if columns is not None else [str(i + 1) for i in range(ways.shape[2])]
         _tables(np.asarray(ways, np.float64), names, path, title)
     else:
-        raise ValueError(
-            f"[rows, steps, h, w, c] or [rows, steps, d] with one or more each, not {list(ways.shape)}"
-        )
+        raise ValueError(f"[rows, steps, h, w, c] or [rows, steps, d] with one or more each, not {list(ways.shape)}")
     return path
 
 
@@ -60,9 +58,7 @@ def _images(ways: np.ndarray, path: Path, title: str) -> None:
             for step in {0, steps - 1}:
                 corner = (step * (width + pad) - 0.5, row * (height + pad) - 0.5)
                 axes.add_patch(
-                    Rectangle(
-                        corner, width, height, fill=False, edgecolor=VERMILLION, linewidth=2.2, clip_on=False
-                    )
+                    Rectangle(corner, width, height, fill=False, edgecolor=VERMILLION, linewidth=2.2, clip_on=False)
                 )
         middle = [i * (width + pad) + (width - 1) / 2 for i in range(steps)]
         axes.set_xticks(middle, [f"{t:.3g}" for t in np.linspace(0, 1, steps)])
@@ -84,17 +80,13 @@ def _tables(ways: np.ndarray, names: Sequence[str], path: Path, title: str) -> N
         for i, axes in enumerate(every):
             _parallel(axes, lines[i], names if i >= count - across else None, across)
             axes.set_title(f"pair {i + 1}")
-        bar = figure.colorbar(
-            ScalarMappable(cmap=SEQUENTIAL), ax=every, fraction=0.03, pad=0.01, aspect=20 * count
-        )
+        bar = figure.colorbar(ScalarMappable(cmap=SEQUENTIAL), ax=every, fraction=0.03, pad=0.01, aspect=20 * count)
         bar.set_label("position between the two codes")
         figure.supylabel("value, each column scaled to its range", fontsize=9)
         note(figure, [f"the first {count} of {counted(len(ways), 'pair')}"] if len(ways) > count else [])
 
 
-def _parallel(
-    axes: Axes, lines: Float[np.ndarray, "steps d"], names: Sequence[str] | None, across: int
-) -> None:
+def _parallel(axes: Axes, lines: Float[np.ndarray, "steps d"], names: Sequence[str] | None, across: int) -> None:
     from matplotlib import colormaps
 
     steps, count = lines.shape

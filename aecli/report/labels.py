@@ -37,9 +37,7 @@ def read_labels(labels: np.ndarray | None, keep: np.ndarray) -> Labels:
     Up to 20 different ones are classes, more than that a scale where all are numbers, else the 19 most
     frequent and the others.
     """
-    values = (
-        [] if labels is None else [None if _is_unknown(v) else v for v in np.asarray(labels)[keep].tolist()]
-    )
+    values = [] if labels is None else [None if _is_unknown(v) else v for v in np.asarray(labels)[keep].tolist()]
     known = Counter(value for value in values if value is not None)
     if not known:
         return Labels("none", notes=("no label is known: the colour is density",) if values else ())

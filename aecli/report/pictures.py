@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 NOT_FINITE = (0.835, 0.369, 0.0)  # vermillion: a pixel that is no number must not look like a dark one
 
 
-def displayable(images: np.ndarray) -> Float[np.ndarray, "*n h w 3"]:
+def displayable(images: np.ndarray) -> Float[np.ndarray, " *n h w 3"]:
     """Images [..., h, w, c] as RGB in [0, 1]: c = 3 as it is, else the first channel in grey.
 
     Integer pixels are divided by 255. Values outside [0, 1] are clipped, non-finite pixels are vermillion.
@@ -27,9 +27,7 @@ def displayable(images: np.ndarray) -> Float[np.ndarray, "*n h w 3"]:
     return np.where(np.isfinite(shown).all(-1, keepdims=True), clipped, NOT_FINITE)
 
 
-def tiled(
-    images: np.ndarray, columns: int, pad: int, blank: float = 1.0
-) -> Float[np.ndarray, "height width *c"]:
+def tiled(images: np.ndarray, columns: int, pad: int, blank: float = 1.0) -> Float[np.ndarray, " height width *c"]:
     """Images [n, h, w, ...] row by row, `columns` in each, `pad` pixels of `blank` between them."""
     count, height, width, *channels = images.shape
     rows = -(-count // columns)

@@ -47,15 +47,11 @@ def reconstructions(
     """
     for other in (reconstruction, corrupted):
         if other is not None and (other.shape != original.shape or not len(other)):
-            raise ValueError(
-                f"one row or more of one shape, not {list(original.shape)} and {list(other.shape)}"
-            )
+            raise ValueError(f"one row or more of one shape, not {list(original.shape)} and {list(other.shape)}")
     if original.ndim == 4:
         _images(original, reconstruction, corrupted, path, title)
     elif original.ndim == 2:
-        names = (
-            list(columns) if columns is not None else [f"column {i + 1}" for i in range(original.shape[1])]
-        )
+        names = list(columns) if columns is not None else [f"column {i + 1}" for i in range(original.shape[1])]
         draw = _scatters if original.shape[1] <= SCATTERS else _explained
         draw(np.asarray(original, np.float64), np.asarray(reconstruction, np.float64), names, path, title)
     else:
@@ -86,17 +82,13 @@ def _images(x: np.ndarray, x_hat: np.ndarray, corrupted: np.ndarray | None, path
     error = np.abs(x[:count].astype(np.float64) - x_hat[:count].astype(np.float64)).mean(-1) / unit
     cell = 0.95 if count > 3 else 1.5
     with canvas(path, 2.0 + cell * count, 0.9 + (len(rows) + 1) * (inches(x, cell) + 0.08), title) as figure:
-        grid = figure.add_gridspec(
-            len(rows) + 1, 2, width_ratios=[cell * count, 0.12], hspace=0.0, wspace=0.02
-        )
+        grid = figure.add_gridspec(len(rows) + 1, 1, hspace=0.0)
         for i, (name, images) in enumerate(rows.items()):
             _strip(figure.add_subplot(grid[i]), name, tiled(displayable(images), count, pad))
         axes = figure.add_subplot(grid[len(rows)])
-        top = float(np.max(error, where=np.isfinite(error), initial=1e-6))
+        top = float(np.max(error, where=np.isfinite(error), initial=0.0)) or 1.0
         _strip(axes, "absolute error", tiled(error, count, pad, blank=np.nan), vmin=0.0, vmax=top, cmap=ERROR)
-        bar = axes.inset_axes(
-            (1.0 + 0.1 / (cell * count), 0.0, 0.13 / (cell * count), 1.0)
-        )  # as high as its row
+        bar = axes.inset_axes((1.0 + 0.1 / (cell * count), 0.0, 0.13 / (cell * count), 1.0))  # as high as its row
         figure.colorbar(axes.images[0], cax=bar).ax.tick_params(labelsize=7)
         width = x.shape[2]
         axes.set_xticks(
@@ -108,9 +100,7 @@ def _images(x: np.ndarray, x_hat: np.ndarray, corrupted: np.ndarray | None, path
 
 
 def _strip(axes: Axes, name: str, sheet: np.ndarray, **style: Any) -> None:
-    axes.imshow(
-        sheet, aspect="auto" if max(sheet.shape[:2]) > 60 * min(sheet.shape[:2]) else "equal", **style
-    )
+    axes.imshow(sheet, aspect="auto" if max(sheet.shape[:2]) > 60 * min(sheet.shape[:2]) else "equal", **style)
     axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
     axes.set(xticks=[], yticks=[])
     axes.tick_params(length=0)
@@ -127,9 +117,7 @@ def _scatters(x: np.ndarray, x_hat: np.ndarray, names: Sequence[str], path: Path
             keep = drawn[known[drawn, j]]
             _scatter(axes, x[keep, j], x_hat[keep, j])
             share = "constant" if np.isnan(shares[j]) else f"R² {shares[j]:.3f}"
-            axes.set_title(
-                f"{name_of(names[j], 18)}   {share if known[:, j].any() else 'no finite value'}", fontsize=9
-            )
+            axes.set_title(f"{name_of(names[j], 18)}   {share if known[:, j].any() else 'no finite value'}", fontsize=9)
             axes.set_xlabel("observed" if j >= count - width else "")
             axes.set_ylabel("reconstructed" if j % width == 0 else "")
         missing = int((~known).sum())
@@ -144,7 +132,7 @@ def _scatter(axes: Axes, x: np.ndarray, x_hat: np.ndarray) -> None:
     ends = limits(float(min(x.min(), x_hat.min())), float(max(x.max(), x_hat.max())))
     axes.plot(ends, ends, color=GREY, linewidth=0.9, linestyle="--", zorder=1)
     alpha = float(np.clip(60 / len(x), 0.12, 0.8))
-    axes.scatter(x, x_hat, s=9, color=BLUE, alpha=alpha, linewidths=0, zorder=2)
+    axes.scatter(x, x_hat, s=float(np.clip(200 / len(x), 9, 40)), color=BLUE, alpha=alpha, linewidths=0, zorder=2)
     axes.set(xlim=ends, ylim=ends, box_aspect=1)
     ticks(axes.xaxis)
     ticks(axes.yaxis)
@@ -166,9 +154,7 @@ def _bars(axes: Axes, shares: np.ndarray, names: Sequence[str]) -> None:
     axes.barh(place, drawn, color=np.where(drawn < 0, VERMILLION, BLUE).tolist(), height=0.7)
     for y, (share, length) in enumerate(zip(shares, drawn, strict=True)):
         text = " constant" if np.isnan(share) else f" {share:.2f}"
-        axes.text(
-            max(length, 0.0), y, text, va="center", fontsize=8, color=GREY if np.isnan(share) else "black"
-        )
+        axes.text(max(length, 0.0), y, text, va="center", fontsize=8, color=GREY if np.isnan(share) else "black")
     axes.set_yticks(place, names)
     axes.set(ylim=(-0.7, len(shares) - 0.3), xlim=(min(drawn.min() * 1.05, 0.0), 1.1))
     axes.set_xlabel("explained variance of the column, R² (1 is exact)")

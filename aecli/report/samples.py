@@ -13,12 +13,11 @@ from aecli.report.style import BLUE, GREY, PALE, canvas, counted, limits, name_o
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
 
 IMAGES, COLUMNS, BINS = 100, 12, 30  # at most, in one figure
-CLIP = (
-    0.005  # of the data, cut off at either end of a histogram's axis: one outlier must not squeeze the rest
-)
+CLIP = 0.005  # of the data, cut off at either end of a histogram's axis: one outlier must not squeeze the rest
 
 
 def samples(
@@ -57,6 +56,9 @@ def _sheet(images: np.ndarray, path: Path, title: str) -> None:
 
 
 def _marginals(x: np.ndarray, data: np.ndarray | None, names: Sequence[str], path: Path, title: str) -> None:
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     count = min(COLUMNS, x.shape[1])
     width = min(4, count)
     clipped = False
@@ -66,14 +68,13 @@ def _marginals(x: np.ndarray, data: np.ndarray | None, names: Sequence[str], pat
             clipped |= _histograms(axes, x[:, j], known)
             axes.set_title(name_of(names[j], 26))
             axes.set_ylabel("density" if j % width == 0 else "")
-        handles, texts = figure.axes[0].get_legend_handles_labels()
-        figure.legend(handles, texts, loc="outside upper right", ncols=2)
+        handles: list[Artist] = [] if data is None else [Patch(color=PALE, label=f"data ({counted(len(data), 'row')})")]
+        handles.append(Line2D([], [], color=BLUE, label=f"samples ({counted(len(x), 'row')})"))
+        figure.legend(handles=handles, loc="outside upper right", ncols=2)
         notes = [f"the first {count} of {counted(x.shape[1], 'column')}"] if x.shape[1] > count else []
         notes += ["values beyond the axis are left out of the picture, not of the density"] if clipped else []
         missing = int((~np.isfinite(x)).sum())
-        note(
-            figure, notes + ([f"{counted(missing, 'sampled value')} not finite, left out"] if missing else [])
-        )
+        note(figure, notes + ([f"{counted(missing, 'sampled value')} not finite, left out"] if missing else []))
 
 
 def _histograms(axes: Axes, x: np.ndarray, data: np.ndarray | None) -> bool:
@@ -81,10 +82,6 @@ def _histograms(axes: Axes, x: np.ndarray, data: np.ndarray | None) -> bool:
     x = x[np.isfinite(x)]
     data = None if data is None else data[np.isfinite(data)]
     both = [values for values in (data, x) if values is not None and len(values)]
-    if data is not None:
-        label = f"data ({counted(len(data), 'row')})"
-        axes.stairs([], [0.0], fill=True, color=PALE, label=label)
-    axes.plot([], [], color=BLUE, label=f"samples ({counted(len(x), 'row')})")
     if not both:
         axes.text(0.5, 0.5, "no finite value", transform=axes.transAxes, ha="center", color=GREY)
         axes.set(xticks=[], yticks=[])

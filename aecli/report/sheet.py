@@ -47,10 +47,6 @@ def check_drawable(shape: tuple[int, ...]) -> None:
     """
     hint = "use .npy, .npz or .csv"
     if len(shape) != 3:
-        raise UserError(
-            Problem(f"rows of shape {list(shape)} are no images: they cannot be drawn", hint=hint)
-        )
+        raise UserError(Problem(f"rows of shape {list(shape)} are no images: they cannot be drawn", hint=hint))
     if shape[2] not in (1, 3):
-        raise UserError(
-            Problem(f"images of {shape[2]} channels cannot be drawn: 1 is grey, 3 is RGB", hint=hint)
-        )
+        raise UserError(Problem(f"images of {shape[2]} channels cannot be drawn: 1 is grey, 3 is RGB", hint=hint))

@@ -65,8 +65,9 @@ RC: dict[str, Any] = {
 def canvas(path: Path, width: float, height: float, title: str, *, beside: bool = False) -> Iterator[Figure]:
     """An empty figure of `width` x `height` inches, written to `path` as a PNG when the block ends well.
 
-    `beside` keeps half of the title's line free for a legend. No pyplot, hence no global figures; the machine's own matplotlibrc is set aside. The PNG names neither a
-    date nor a version. UserError where the operating system refuses to write.
+    `beside` keeps half of the title's line free for a legend. No pyplot, hence no global figures; the
+    machine's own matplotlibrc is set aside. The PNG names neither a date nor a version. UserError where the
+    operating system refuses to write.
     """
     from matplotlib import style
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -119,10 +120,8 @@ def wrapped(text: str, width: int = 34) -> str:
 def note(figure: Figure, parts: Sequence[str]) -> None:
     """What was left out or clipped, in small type under the figure; nothing where `parts` is empty."""
     if parts:
-        width = max(40, int(figure.get_figwidth() * 14))
-        figure.supxlabel(
-            "\n".join(textwrap.wrap("; ".join(parts), width)), x=0.01, ha="left", fontsize=7.5, color=GREY
-        )
+        text = wrapped("; ".join(parts), max(40, int(figure.get_figwidth() * 15)))
+        figure.supxlabel(text, x=0.01, ha="left", fontsize=7.5, color=GREY)
 
 
 def counted(count: int, noun: str) -> str:
@@ -139,9 +138,7 @@ def power_of_ten(value: float, _position: int | None = None) -> str:
         return f"{value:.6g}"
     lead = round(value / 10.0**exponent)
     return (
-        ("" if lead == 1 else f"{lead}·")
-        + "10"
-        + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+        ("" if lead == 1 else f"{lead}·") + "10" + str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
     )
 
 
@@ -182,6 +179,6 @@ def spans_decades(values: np.ndarray, span: float = LOG_SPAN) -> bool:
 def limits(low: float, high: float, margin: float = 0.05) -> tuple[float, float]:
     """The ends of an axis that shows low to high, with a margin; a single value gets room on both sides."""
     room = (high - low) * margin
-    if room <= max(abs(low), abs(high)) * 1e-9:
-        room = abs(low) * 0.1 or 0.5
+    if room <= max(1e-200, max(abs(low), abs(high)) * 1e-9):
+        room = abs(low) * 0.1 if abs(low) > 1e-200 else 0.5
     return low - room, high + room

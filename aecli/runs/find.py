@@ -41,9 +41,7 @@ def open_run(text: str, root: Path) -> Run:
     if len(matches) == 1:
         return runs[matches[0]]
     if matches:
-        raise UserError(
-            Problem(f"{text!a} means {len(matches)} runs: {_listed(matches)}", hint="add characters")
-        )
+        raise UserError(Problem(f"{text!a} means {len(matches)} runs: {_listed(matches)}", hint="add characters"))
     raise _not_found(text, root, list(runs))
 
 
@@ -76,9 +74,7 @@ def _within(path: Path, root: Path) -> Run:
     """The run at `path`, unless it claims to lie under `root` but a link leads elsewhere."""
     claims = Path(os.path.normpath(path.absolute())).is_relative_to(os.path.normpath(root.absolute()))
     if claims and not Path(os.path.realpath(path)).is_relative_to(Path(os.path.realpath(root))):
-        raise UserError(
-            Problem(f"{path} is a link that leads out of {root}", hint="give the path it leads to")
-        )
+        raise UserError(Problem(f"{path} is a link that leads out of {root}", hint="give the path it leads to"))
     return Run(path)
 
 

@@ -67,7 +67,7 @@ class Baselines:
 def _components(
     flat: Float32[np.ndarray, " rows features"], gram: Float64[np.ndarray, " features features"], k: int
 ) -> Float64[np.ndarray, " k features"]:
-    """The first k principal components: of the covariance, or of many features by a randomised decomposition."""
+    """The first k principal components: from the covariance, or where it is large by a randomised SVD."""
     d = flat.shape[1]
     if k == 0:
         return np.zeros((0, d))

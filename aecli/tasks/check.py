@@ -32,10 +32,11 @@ def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> list[str]:
     trained = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
     data = rows * jnp.zeros(shape).size * 4
     steps = made.steps_per_epoch
+    total_steps = steps * experiment.training.epochs
     lines += [
         f"parameters       {total:,}",
-        f"memory           {trained / MEGABYTE:.1f} MiB of state (with the optimiser's), {data / MEGABYTE:.1f} MiB of data",
-        f"steps            {steps} an epoch of {rows} rows in batches of {made.batch}, {steps * experiment.training.epochs} in all",
+        f"memory           {trained / MEGABYTE:.1f} MiB of state, {data / MEGABYTE:.1f} MiB of data",
+        f"steps            {steps} an epoch of {rows} rows in batches of {made.batch}, {total_steps} in all",
     ]
     return lines
 

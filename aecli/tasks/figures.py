@@ -31,7 +31,10 @@ def draw_run(trained: Trained) -> list[Path]:
     folder.mkdir(exist_ok=True)
     split, rows = trained.split()
     shown = rows.x[np.linspace(0, len(rows.x) - 1, min(len(rows.x), SHOWN)).astype(int)]
-    drawn = [_curves(trained, folder, name), _codes(trained, rows, folder, f"{name}: codes of the {split} split")]
+    drawn = [
+        _curves(trained, folder, name),
+        _codes(trained, rows, folder, f"{name}: codes of the {split} split"),
+    ]
     columns = _columns(trained)
     if not _drawable(trained):
         return [path for path in drawn if path]
@@ -96,13 +99,14 @@ def _corrupted(trained: Trained, x: np.ndarray) -> np.ndarray | None:
     import jax
 
     autoencoder = trained.autoencoder
-    if autoencoder.objective.corruption.kind == "none" or trained.features.kind != "image":  # pyright: ignore
+    if autoencoder.objective.corruption.kind == "none" or trained.features.kind != "image":
         return None
     numbers = trained.weights.numbers["objective"]["corruption"]
-    return np.clip(np.asarray(autoencoder.corrupt(x, jax.random.key(0), numbers)[0]), 0, 1)
+    drawn, _ = autoencoder.corrupt(jax.numpy.asarray(x), jax.random.key(0), numbers)
+    return np.clip(np.asarray(drawn), 0, 1)
 
 
-def _display(trained: Trained, x: np.ndarray) -> Float[np.ndarray, "rows *shape"]:
+def _display(trained: Trained, x: np.ndarray) -> Float[np.ndarray, " rows *shape"]:
     shown = in_units(trained.features, x)
     return np.clip(shown, 0, 1) if trained.features.kind == "image" else shown
 

@@ -7,7 +7,18 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-PACKAGES = ("aecli", "jax", "jaxlib", "flax", "optax", "numpy", "pydantic", "scikit-learn", "pyarrow", "matplotlib")
+PACKAGES = (
+    "aecli",
+    "jax",
+    "jaxlib",
+    "flax",
+    "optax",
+    "numpy",
+    "pydantic",
+    "scikit-learn",
+    "pyarrow",
+    "matplotlib",
+)
 
 
 def info() -> dict[str, dict[str, Any]]:

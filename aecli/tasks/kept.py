@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -21,23 +22,28 @@ def keep(path: Path, key: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -
     """Write arrays and what they belong to (`key`: the checkpoint's step, a kind, a version) whole, without
     pickle.
     """
-    write_npz(path, {META: np.asarray(json.dumps(dict(key), sort_keys=True)), **arrays})
+    meta = json.dumps({"key": dict(key), "arrays": sorted(arrays)}, sort_keys=True)
+    write_npz(path, {META: np.asarray(meta), **arrays})
 
 
 def kept(path: Path, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
     """The arrays that were kept for this key; None where there are none, or only those of another key.
 
-    DamagedError where the file is not what was written.
+    DamagedError where the file is not what was written (a zip file has a checksum of each array).
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if json.loads(str(file[META])) != dict(key):
-                return None
-            return {name: file[name] for name in file.files if name != META}
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError) as error:
-        hint = "remove it: it is made again from the checkpoint"
-        raise DamagedError(Problem(f"damaged: {error}", Place(str(path)), hint)) from error
     except OSError as error:
         raise cannot("read", path, error) from error
+    try:
+        with np.load(BytesIO(content), allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        meta = json.loads(str(arrays.pop(META)))
+        if meta["arrays"] != sorted(arrays):
+            raise ValueError("arrays are missing")
+    except (ValueError, LookupError, TypeError, OSError, EOFError, RuntimeError, zipfile.BadZipFile) as error:
+        hint = "remove it: it is made again from the checkpoint"
+        raise DamagedError(Problem(f"damaged: {error}", Place(str(path)), hint)) from error
+    return arrays if meta["key"] == dict(key) else None

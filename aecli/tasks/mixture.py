@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 COMPONENTS = 10  # Ghosh et al. 2020, sec. 4
-MOST_ROWS = 20_000  # that it is fitted to
+MOST_ROWS = 10_000  # that it is fitted to
 FILE = "mixture.npz"
 
 
@@ -49,19 +49,21 @@ def fit(
     """Maximum likelihood by expectation-maximisation, full covariances; deterministic.
 
     Fitted in units of each code's standard deviation, so that its regularisation (1e-6) means the same for
-    every scale, and to at most 20,000 rows. Few rows get fewer components: each has two rows a unit of the
+    every scale, and to at most 10,000 rows. Few rows get fewer components: each has two rows a unit of the
     code at least. Source: the ex-post density estimation of Ghosh et al. 2020.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
     rng = np.random.default_rng(0)
     codes = rng.permutation(codes, axis=0)[:MOST_ROWS].astype(np.float64)
     mean, spread = codes.mean(axis=0), codes.std(axis=0)
     spread[codes.max(axis=0) == codes.min(axis=0)] = 1.0
     count = max(1, min(components, len(codes) // (2 * (codes.shape[1] + 1))))
-    mixture = GaussianMixture(count, max_iter=200, random_state=0)
-    with warnings.catch_warnings(record=True) as caught:
+    mixture = GaussianMixture(count, random_state=0)
+    # One thread: the products are small, and threads that wait for one another cost up to 20 times the work.
+    with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, "blas"):
         warnings.simplefilter("always", ConvergenceWarning)
         mixture.fit((codes - mean) / spread)
     for warning in caught:

@@ -30,9 +30,7 @@ def check_output(path: str | Path, suffixes: Sequence[str]) -> Path:
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         known = ", ".join(s or "a folder (no suffix)" for s in suffixes)
-        what = (
-            f"'{path.suffix}' is no suffix that can be written here" if path.suffix else "a suffix is missing"
-        )
+        what = f"'{path.suffix}' is no suffix that can be written here" if path.suffix else "a suffix is missing"
         raise UserError(Problem(f"--output {path}: {what}", hint=f"known here: {known}"))
     if not path.parent.is_dir():
         raise UserError(Problem(f"--output {path}: there is no folder {path.parent}", hint="make it first"))
@@ -114,9 +112,7 @@ def png(image: UInt8[np.ndarray, " height width *channels"]) -> bytes:
 
 def columns_of(prefix: str, rows: Shaped[np.ndarray, " rows *dims"]) -> dict[str, np.ndarray]:
     """The flattened rows as columns `<prefix>0`, `<prefix>1`, ..."""
-    return dict(
-        zip(map(f"{prefix}{{}}".format, range(rows[0].size)), rows.reshape(len(rows), -1).T, strict=True)
-    )
+    return dict(zip(map(f"{prefix}{{}}".format, range(rows[0].size)), rows.reshape(len(rows), -1).T, strict=True))
 
 
 def _replace_folder(aside: Path, path: Path) -> None:

@@ -40,9 +40,7 @@ class Reconstruction:
         elif path.suffix.lower() == ".csv":
             write_csv(path, {**self._named(spec), **unit_columns(features, self.reconstructions)})
         else:
-            write_images(
-                path, [p[..., 0] if p.shape[-1] == 1 else p for p in to_pixels(self.reconstructions)]
-            )
+            write_images(path, [p[..., 0] if p.shape[-1] == 1 else p for p in to_pixels(self.reconstructions)])
 
     def _named(self, spec: Data) -> dict[str, np.ndarray | None]:
         """The id and label columns that the data's own file has by name: the CSV can stand in for it."""

@@ -71,11 +71,7 @@ def sample(
     path = _checked(trained, output)
     _at_least("--count", count, 1)
     sampler = _sampler(trained, sampler)
-    codes = (
-        _prior_codes(trained, count, seed)
-        if sampler == "prior"
-        else mixture_of(trained, warn).sample(count, seed)
-    )
+    codes = _prior_codes(trained, count, seed) if sampler == "prior" else mixture_of(trained, warn).sample(count, seed)
     return _decoded(trained, codes, ceil(sqrt(count)), sampler, path)
 
 

@@ -14,8 +14,8 @@ from aecli.config.problems import AecliError, Problem, UserError
 from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
 from aecli.experiment import Experiment, Loaded, load
-from aecli.runs.find import open_run
 from aecli.runs.files import write_whole
+from aecli.runs.find import open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
 from aecli.training.progress import Progress, Silent
@@ -224,5 +224,3 @@ def _initialized(state: Any, source: str, root: Path) -> Any:
     # Copies: the state is donated to the compiled chunk, and no array may be given away twice.
     return jax.tree.map(lambda leaf: leaf + 0, state._replace(
         parameters=other.parameters, variables=other.variables, average=average))  # fmt: skip
-
-

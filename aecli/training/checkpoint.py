@@ -68,9 +68,7 @@ def load(folder: Path, step: int) -> tuple[Arrays, dict[str, Any]]:
     path = _path(folder, step)
     if not path.is_dir():
         known = ", ".join(map(str, steps(folder))) or "none"
-        raise UserError(
-            Problem(f"there is no checkpoint of step {step} in {folder}", hint=f"steps there: {known}")
-        )
+        raise UserError(Problem(f"there is no checkpoint of step {step} in {folder}", hint=f"steps there: {known}"))
     files = {name: _bytes(path / name) for name in (MANIFEST, STATE, MEMORY)}
     _verify(path, step, files)
     return _unpacked(files[STATE]), parse_json(files[MEMORY], Place(str(path / MEMORY)))
@@ -165,8 +163,7 @@ def _tidy(folder: Path) -> None:
 def _manifest(step: int, files: Mapping[str, bytes]) -> bytes:
     """A checkpoint's manifest: a pure function of what it describes, so that reading can compare bytes."""
     entries = {
-        name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()}
-        for name in (STATE, MEMORY)
+        name: {"bytes": len(files[name]), "sha256": hashlib.sha256(files[name]).hexdigest()} for name in (STATE, MEMORY)
     }
     return to_json({"step": step, "files": entries}).encode()
 

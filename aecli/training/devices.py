@@ -26,7 +26,7 @@ def choose(name: str) -> Any:
 
 
 def cache_folder() -> Path:
-    """The folder of compiled programs, one for each JAX version and kind of processor: code of one can crash another."""
+    """The folder of compiled programs, one for each JAX version and processor: code of one can crash another."""
     import jax
 
     root = os.environ.get("AECLI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aecli"

@@ -51,9 +51,21 @@ class Trainer:
     """Trains one run from a state and a memory to the last epoch, an early stop, a signal, or divergence."""
 
     def __init__(
-        self, experiment: Experiment, dataset: Dataset, run: Run, progress: Progress, device: Any, clock: Clock
+        self,
+        experiment: Experiment,
+        dataset: Dataset,
+        run: Run,
+        progress: Progress,
+        device: Any,
+        clock: Clock,
     ):
-        self.experiment, self.dataset, self.run, self.progress, self.clock = experiment, dataset, run, progress, clock
+        self.experiment, self.dataset, self.run, self.progress, self.clock = (
+            experiment,
+            dataset,
+            run,
+            progress,
+            clock,
+        )
         self.program: Program = program(experiment, dataset.features.shape, len(dataset.train.x))
         self.total = experiment.training.epochs * self.program.steps_per_epoch
         put: Callable[[Any], Any] = lambda value: jax.device_put(value, device)  # noqa: E731
@@ -72,7 +84,10 @@ class Trainer:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
         training, began = self.experiment.training, time.perf_counter()
         chunk = self._compiled(state)
-        with Metrics(self.run.metrics) as log, Events(self.run.events, resume_at=int(state.step) or None) as events:
+        with (
+            Metrics(self.run.metrics) as log,
+            Events(self.run.events, resume_at=int(state.step) or None) as events,
+        ):
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
                 epoch = step // self.program.steps_per_epoch
@@ -98,7 +113,9 @@ class Trainer:
         while (step := int(state.step)) < last:
             if stop:
                 save(state)
-                raise StoppedError(stop.signal or 0, f"stopped at step {step} of {self.total}, saved in {self.run.path}")
+                raise StoppedError(
+                    stop.signal or 0, f"stopped at step {step} of {self.total}, saved in {self.run.path}"
+                )
             count, began = min(length, last - step), time.perf_counter()
             state = chunk(state, self.rows, order, self.seed, self.numbers, jnp.int32(count))
             bad = int(state.bad)  # waits for the chunk
@@ -135,7 +152,8 @@ class Trainer:
         """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
         parameters = state.average or state.parameters
         weights = Weights(parameters, state.variables, values_at_end(self.numbers))
-        assert self.held is not None and self.dataset.validation is not None
+        assert self.held is not None
+        assert self.dataset.validation is not None
         found = self.program.validate(weights, self.held, jnp.int32(len(self.dataset.validation.x)), self.seed)
         return {name: float(value) for name, value in found.items()}
 
@@ -145,9 +163,18 @@ class Trainer:
         arrays = checkpoint.flatten(state._asdict())
         step = int(state.step)
         checkpoint.save(self.run.checkpoints, step, arrays, memory.to_dict())
-        protect = set() if memory.best_step is None else {memory.best_step}
-        checkpoint.prune(self.run.checkpoints, self.experiment.training.checkpoint.keep, protect)
+        checkpoint.prune(self.run.checkpoints, 0, self._spared(step, memory))
         return memory
+
+    def _spared(self, step: int, memory: Memory) -> set[int]:
+        """The checkpoints kept once `step` is saved: itself, the latest that were due, the best.
+
+        One that a signal asked for goes with the next, so that a stopped run ends with the files of one that was not.
+        """
+        saving = self.experiment.training.checkpoint
+        due = self.program.steps_per_epoch * saving.every
+        regular = [s for s in checkpoint.steps(self.run.checkpoints) if s % due == 0 or s == self.total]
+        return {step, *regular[-saving.keep :], *([memory.best_step] if memory.best_step is not None else [])}
 
 
 def in_batches(x: np.ndarray, batch: int) -> np.ndarray:
@@ -161,7 +188,9 @@ def diverged(step: int, run: Run) -> str:
     """What is said of a non-finite loss."""
     saved = checkpoint.steps(run.checkpoints)
     kept = f"the last good checkpoint is that of step {saved[-1]}" if saved else "no checkpoint had been written"
-    return f"the loss was not finite at step {step}; {kept}. Lower the learning rate, clip gradients, or look at the data"
+    return (
+        f"the loss was not finite at step {step}; {kept}. Lower the learning rate, clip gradients, or look at the data"
+    )
 
 
 def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:

@@ -11,7 +11,7 @@ from aecli.experiment import StopEarly
 
 @dataclass(frozen=True)
 class Memory:
-    """`best` and `best_step` by validation loss; `lowest` and `waited` of early stopping; the bytes of metrics.jsonl."""
+    """`best`, `best_step` by validation loss; `lowest`, `waited` of early stopping; the bytes of metrics.jsonl."""
 
     best: float | None = None
     best_step: int | None = None

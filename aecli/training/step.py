@@ -74,7 +74,7 @@ class Program:
         padding = self.steps_per_epoch * self.batch - self.rows
         return jnp.pad(rows, (0, padding), constant_values=-1).reshape(self.steps_per_epoch, self.batch)
 
-    def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, "batch"], seed: Any, numbers: Numbers):
+    def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         key = stream_key(seed, STEP, state.step)
         if self.skeleton.data.binarize == "dynamic":
             x = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
@@ -84,7 +84,12 @@ class Program:
         return means["loss"], (means, variables)
 
     def step(
-        self, state: State, data: Float[Array, "rows *features"], rows: Int[Array, "batch"], seed: Any, numbers: Numbers
+        self,
+        state: State,
+        data: Float[Array, " rows *features"],
+        rows: Int[Array, " batch"],
+        seed: Any,
+        numbers: Numbers,
     ) -> State:
         """One update from the rows numbered `rows` (-1: padding)."""
         mask = rows >= 0
@@ -116,7 +121,7 @@ class Program:
     def _chunk(
         self,
         state: State,
-        data: Float[Array, "rows *features"],
+        data: Float[Array, " rows *features"],
         order: Int[Array, "steps batch"],
         seed: UInt[Array, ""],
         numbers: Numbers,
@@ -137,7 +142,11 @@ class Program:
         return jax.lax.fori_loop(0, count, body, state)
 
     def _validate(
-        self, weights: Weights, batches: Float[Array, "count batch *features"], rows: Int[Array, ""], seed: Any
+        self,
+        weights: Weights,
+        batches: Float[Array, " count batch *features"],
+        rows: Int[Array, ""],
+        seed: Any,
     ) -> dict[str, Float[Array, ""]]:
         """Each term's mean over the first `rows` rows of padded batches: the same objective, dropout off."""
         size = batches.shape[1]
@@ -154,7 +163,7 @@ class Program:
         start = jax.tree.map(lambda s: jnp.zeros((), s.dtype), shapes)
         return jax.lax.scan(body, start, (jnp.arange(batches.shape[0]), batches))[0]
 
-    def _first_terms(self, weights: Weights, x: Float[Array, "batch *features"], seed: Any) -> dict[str, Any]:
+    def _first_terms(self, weights: Weights, x: Float[Array, " batch *features"], seed: Any) -> dict[str, Any]:
         key = stream_key(seed, VALIDATION)
         return terms(self.autoencoder, weights, x, key, train=False, mask=jnp.ones(x.shape[0], bool))[0]
 
@@ -173,7 +182,12 @@ def program(experiment: Experiment, shape: tuple[int, ...], rows: int) -> Progra
     """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
     skeleton = skeleton_of(experiment)
     training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
-    parts = (skeleton.model.model_dump_json(), skeleton.objective.model_dump_json(), training, skeleton.data.binarize)
+    parts = (
+        skeleton.model.model_dump_json(),
+        skeleton.objective.model_dump_json(),
+        training,
+        skeleton.data.binarize,
+    )
     return _program(Recipe("\n".join(parts), tuple(shape), rows, skeleton))
 
 

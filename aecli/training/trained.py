@@ -100,7 +100,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
     """
     experiment = load(run.config_path).experiment
     features = read_features(run)
-    step, arrays, memory = _choose(run, which, warn)
+    step, arrays = _choose(run, which, warn)
     rows = int(run.record.get("data", {}).get("train_rows", 0)) or 1
     made = program(experiment, features.shape, rows)
     state = restore(made, experiment, arrays)
@@ -134,20 +134,18 @@ def read_features(run: Run) -> Features:
         raise DamagedError(Problem(f"damaged: {error}", Place(str(path)))) from error
 
 
-def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[int, dict[str, np.ndarray], Memory]:
+def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[int, dict[str, np.ndarray]]:
     if which not in ("best", "last") and not which.isdigit():
         raise UserError(Problem(f"no checkpoint is called '{which}'", hint="best, last, or a step"))
     if which.isdigit():
         if int(which) not in checkpoint.steps(run.checkpoints):
             has = ", ".join(map(str, checkpoint.steps(run.checkpoints))) or "none"
             raise UserError(Problem(f"there is no checkpoint of step {which}", hint=f"there are: {has}"))
-        arrays, memory = checkpoint.load(run.checkpoints, int(which))
-        return int(which), arrays, Memory(**memory)
+        return int(which), checkpoint.load(run.checkpoints, int(which))[0]
     latest = checkpoint.latest_good(run.checkpoints, warn or (lambda text: None))
     if latest is None:
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
     step, arrays, memory = latest[0], latest[1], Memory(**latest[2])
     if which == "best" and memory.best_step not in (None, step):
-        arrays, _ = checkpoint.load(run.checkpoints, int(memory.best_step or 0))
-        return int(memory.best_step or 0), arrays, memory
-    return step, arrays, memory
+        return int(memory.best_step or 0), checkpoint.load(run.checkpoints, int(memory.best_step or 0))[0]
+    return step, arrays

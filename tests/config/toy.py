@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from collections.abc import Callable
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator
 
-from aecli.config.numbers import number
-from aecli.config.part import Part, Spec, listed
+from aecli.config.numbers import Number, Swept
+from aecli.config.part import LIST, Part, Spec
+from aecli.config.problems import Problem, UserError
 from aecli.config.registry import Registry
+
+
+def attempt(call: Callable[..., Any], *arguments: Any) -> tuple[Any, tuple[Problem, ...]]:
+    """What `call` returns, or None and the problems that it refuses with: all else it raises is a bug."""
+    try:
+        return call(*arguments), ()
+    except UserError as error:
+        return None, error.problems
 
 
 class Dense(Part):
@@ -16,7 +26,7 @@ class Dense(Part):
 
     formula = "W x + b"
     kind: Literal["dense"] = "dense"
-    widths: listed(int) = (8, 4)
+    widths: Annotated[tuple[int, ...], LIST] = (8, 4)
     activation: Literal["relu", "tanh", "linear"] = "relu"
 
 
@@ -26,7 +36,7 @@ class Gaussian(Part):
     formula = "z ~ N(mu, sigma^2)"
     kind: Literal["gaussian"] = "gaussian"
     size: int = Field(gt=0, le=1000)
-    scale: number(ge=0) = 1.0
+    scale: Annotated[Number, Swept(ge=0)] = 1.0
 
 
 class Mirror(Part):
@@ -40,7 +50,7 @@ class Penalty(Part):
 
     formula = "weight |w|"
     kind: Literal["l1"] = "l1"
-    weight: number(ge=0, off=0.0) = 0.0
+    weight: Annotated[Number, Swept(ge=0, off=0.0)] = 0.0
     on: Literal["kernel", "bias"] = "kernel"
 
 
@@ -82,6 +92,6 @@ class Toy(Spec):
     encoder: Annotated[Part, NETWORKS] = Dense()
     bottleneck: Annotated[Part, BOTTLENECKS] = Dense()
     decoder: Annotated[Part, DECODERS] = Mirror()
-    penalties: listed(Annotated[Part, PENALTIES]) = ()
+    penalties: Annotated[tuple[Annotated[Part, PENALTIES], ...], LIST] = ()
     stop: Literal["none"] | Stop = "none"
-    tags: listed(int | str) = ()
+    tags: Annotated[tuple[int | str, ...], LIST] = ()

@@ -1,4 +1,4 @@
-"""One contract for every registered part: shapes, gradients, determinism, jit, serialisation, independence, bad input."""
+"""One contract for every part: shapes, gradients, determinism, jit, serialisation, independence, bad input."""
 
 from __future__ import annotations
 
@@ -126,7 +126,9 @@ def test_gradient_agrees_with_finite_differences(room, kind):
     ways = [jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
     norm = jnp.sqrt(sum(jnp.sum(w**2) for w in ways))
     way = jax.tree.unflatten(tree, [w / norm for w in ways])
-    slope = sum(jnp.vdot(g, w) for g, w in zip(*map(jax.tree.leaves, (jax.grad(loss)(weights.parameters), way)), strict=True))
+    slope = sum(
+        jnp.vdot(g, w) for g, w in zip(*map(jax.tree.leaves, (jax.grad(loss)(weights.parameters), way)), strict=True)
+    )
     eps = 1e-2
     moved = [loss(jax.tree.map(lambda p, w, s=s: p + s * eps * w, weights.parameters, way)) for s in (1, -1)]
     assert float(slope) == pytest.approx(float((moved[0] - moved[1]) / (2 * eps)), rel=2e-2, abs=2e-3)
@@ -170,7 +172,9 @@ def test_one_step_changes_the_parameters_and_the_state_round_trips(room, kind, t
     after = made.one_step(state, images(10), order[0], seed, numbers)
     assert int(after.step) == 1
     assert int(after.bad) == -1
-    changed = [bool(jnp.any(a != b)) for a, b in zip(*map(jax.tree.leaves, (state.parameters, after.parameters)), strict=True)]
+    changed = [
+        bool(jnp.any(a != b)) for a, b in zip(*map(jax.tree.leaves, (state.parameters, after.parameters)), strict=True)
+    ]
     assert any(changed)
     arrays = checkpoint.flatten(after._asdict())
     checkpoint.save(tmp_path, 1, arrays, {})

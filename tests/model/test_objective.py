@@ -47,9 +47,7 @@ def test_many_penalties_keep_their_order():
 
 
 def test_free_bits_by_hand():
-    config = experiment(
-        model={"bottleneck": {"kind": "gaussian", "size": 3}}, objective={"rate": {"free_bits": 0.4}}
-    )
+    config = experiment(model={"bottleneck": {"kind": "gaussian", "size": 3}}, objective={"rate": {"free_bits": 0.4}})
     autoencoder, weights = built(config)
     x = images(5)
     found, _ = terms(autoencoder, weights, x, jax.random.key(0), train=True, mask=MASK)
@@ -88,7 +86,9 @@ def test_tied_decoder_is_the_transpose():
     x = images(5).reshape(5, -1)
     w = np.asarray(weights.parameters["head"]["kernel"], np.float64)
     assert "kernel" not in str(jax.tree_util.tree_structure(weights.parameters["decoder"]))
-    np.testing.assert_allclose(autoencoder.reconstruct(weights, images(5)).reshape(5, -1), x @ w @ w.T, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        autoencoder.reconstruct(weights, images(5)).reshape(5, -1), x @ w @ w.T, rtol=1e-4, atol=1e-5
+    )
 
 
 def test_gated_layer_by_hand():
@@ -98,7 +98,9 @@ def test_gated_layer_by_hand():
     x = np.asarray(images(5).reshape(5, -1), np.float64)
     gate = 1 / (1 + np.exp(-(x @ layer["gate"]["kernel"] + layer["gate"]["bias"])))
     h = np.tanh(x @ layer["linear"]["kernel"] + layer["linear"]["bias"]) * gate
-    np.testing.assert_allclose(autoencoder.encode(weights, images(5)).mean, h @ head["kernel"] + head["bias"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(
+        autoencoder.encode(weights, images(5)).mean, h @ head["kernel"] + head["bias"], rtol=1e-4, atol=1e-5
+    )
 
 
 def test_dropout_drops_its_rate_and_keeps_the_mean():
@@ -119,7 +121,9 @@ def test_batch_norm_uses_running_means_in_evaluation():
     autoencoder, weights = built(experiment(model={"encoder": {"widths": [8], "norm": "batch"}}))
     x = images(5)
     _, variables = autoencoder.forward(weights, x, jax.random.key(0), train=True, mask=MASK)
-    assert any(bool(jnp.any(a != b)) for a, b in zip(*map(jax.tree.leaves, (variables, weights.variables)), strict=True))
+    assert any(
+        bool(jnp.any(a != b)) for a, b in zip(*map(jax.tree.leaves, (variables, weights.variables)), strict=True)
+    )
     _, same = autoencoder.forward(weights, x, jax.random.key(0), train=False, mask=MASK)
     jax.tree.map(np.testing.assert_array_equal, same, weights.variables)
 
@@ -135,6 +139,7 @@ def test_bfloat16_is_near_float32_and_keeps_float32_parameters():
 
 def test_the_skeleton_holds_no_swept_number():
     """Two configs that differ in numbers alone have one skeleton; an off number is another skeleton."""
+
     def skeleton(dropout, weight):
         return skeleton_of(experiment(
             model={"encoder": {"dropout": dropout}}, objective={"penalties": [{"kind": "code_l1", "weight": weight}]}

@@ -32,7 +32,12 @@ def test_weights(kind, f, on):
     autoencoder, weights = built(config)
     moved = jax.tree.map(lambda leaf: leaf + 0.1, weights.parameters)  # biases that are not zero
     found, _ = terms(
-        autoencoder, weights._replace(parameters=moved), images(3), jax.random.key(0), train=True, mask=jnp.ones(3, bool)
+        autoencoder,
+        weights._replace(parameters=moved),
+        images(3),
+        jax.random.key(0),
+        train=True,
+        mask=jnp.ones(3, bool),
     )
     names = ["kernel", "bias"] if on == "both" else [on]
     exact = sum(f(leaf).sum() for name in names for leaf in leaves(moved, name))
@@ -42,7 +47,8 @@ def test_weights(kind, f, on):
 def test_weights_leave_norms_alone():
     plain = experiment(objective={"penalties": [{"kind": "weight_l2", "on": "both"}]})
     normed = experiment(
-        model={"encoder": {"widths": [8], "norm": "layer"}}, objective={"penalties": [{"kind": "weight_l2", "on": "both"}]}
+        model={"encoder": {"widths": [8], "norm": "layer"}},
+        objective={"penalties": [{"kind": "weight_l2", "on": "both"}]},
     )
     _, weights, value = value_of(normed, images(2))
     scales = leaves(weights.parameters, "scale")
@@ -76,7 +82,9 @@ CLOSED = [
     pytest.param({"widths": []}, {"kind": "dense", "size": 3, "activation": "sigmoid"}, id="classic"),
     pytest.param({"widths": []}, {"kind": "dense", "size": 3}, id="linear"),
     pytest.param({"widths": [8], "activation": "tanh"}, {"kind": "dense", "size": 3}, id="hidden-linear-code"),
-    pytest.param({"widths": [8], "activation": "gelu"}, {"kind": "dense", "size": 3, "activation": "tanh"}, id="hidden"),
+    pytest.param(
+        {"widths": [8], "activation": "gelu"}, {"kind": "dense", "size": 3, "activation": "tanh"}, id="hidden"
+    ),
     pytest.param({"widths": [8], "activation": "sigmoid"}, {"kind": "gaussian", "size": 3}, id="gaussian-mean"),
 ]
 
@@ -100,9 +108,7 @@ def test_contractive_closed_form(encoder, bottleneck):
 @pytest.mark.parametrize("encoder", [{"widths": [8, 6], "activation": "tanh"}, {"widths": [8], "norm": "layer"}])
 def test_contractive_probes_are_unbiased(encoder):
     x = images(4)
-    config = experiment(
-        model={"encoder": encoder}, objective={"penalties": [{"kind": "contractive", "probes": 1024}]}
-    )
+    config = experiment(model={"encoder": encoder}, objective={"penalties": [{"kind": "contractive", "probes": 1024}]})
     autoencoder, weights, value = value_of(config, x)
     np.testing.assert_allclose(value, exact_norms(autoencoder, weights, x), rtol=0.15)
 

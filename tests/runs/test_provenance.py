@@ -46,9 +46,7 @@ def test_bytes_that_are_no_text_are_recorded(monkeypatch):
 
 
 def test_jax_is_not_imported():
-    code = (
-        "import sys, aecli.runs, aecli.runs.provenance as p; p.provenance(); assert 'jax' not in sys.modules"
-    )
+    code = "import sys, aecli.runs, aecli.runs.provenance as p; p.provenance(); assert 'jax' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 

@@ -45,9 +45,7 @@ def test_a_new_run_holds_config_and_record(tmp_path):
 def test_the_record_is_written_last(tmp_path, monkeypatch):
     written: list[str] = []
     real = run_module.write_whole
-    monkeypatch.setattr(
-        run_module, "write_whole", lambda path, text: (written.append(path.name), real(path, text))
-    )
+    monkeypatch.setattr(run_module, "write_whole", lambda path, text: (written.append(path.name), real(path, text)))
     Run.create(tmp_path, "a", "", {})
     assert written == ["config.yaml", "run.json"]
 
@@ -268,10 +266,7 @@ def test_a_link_out_of_the_root_is_refused(tmp_path):
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    text=st.text(alphabet=st.characters(exclude_categories=[]), max_size=30)
-    | st.text("./a\0-2", max_size=600)
-)
+@given(text=st.text(alphabet=st.characters(exclude_categories=[]), max_size=30) | st.text("./a\0-2", max_size=600))
 def test_no_text_does_worse_than_a_user_error(tmp_path_factory, text):
     root = tmp_path_factory.getbasetemp() / "any"
     if not root.exists():

@@ -19,9 +19,7 @@ class Kill(BaseException):
     """What a kill is to a process: nothing catches it."""
 
 
-@pytest.mark.parametrize(
-    ("content", "held"), [(b"\x00\xff", b"\x00\xff"), ("größe\n", "größe\n".encode()), ("", b"")]
-)
+@pytest.mark.parametrize(("content", "held"), [(b"\x00\xff", b"\x00\xff"), ("größe\n", "größe\n".encode()), ("", b"")])
 @pytest.mark.parametrize("before", [None, b"old and longer than the new"])
 def test_what_is_written_is_there_and_nothing_else(tmp_path, content, held, before):
     path = tmp_path / "f.txt"
@@ -112,9 +110,7 @@ def test_plain_takes_jax_scalars():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "value", [{0: 1}, {None: 1}, {1, 2}, 1j, object(), b"x", np.datetime64("2020-01-01")]
-)
+@pytest.mark.parametrize("value", [{0: 1}, {None: 1}, {1, 2}, 1j, object(), b"x", np.datetime64("2020-01-01")])
 def test_what_json_cannot_say_is_refused(value):
     with pytest.raises(TypeError):
         plain(value)

@@ -31,8 +31,10 @@ def pixels(n: int = 40, shape: tuple[int, ...] = (4, 3, 1), seed: int = 0) -> np
     return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
 
 
-def trained(folder: Path, x: np.ndarray, *, step: int = 7, data: Any = None, raw: Any = None, **sections: Any) -> Trained:
-    """The rows as a run's data, and a model of them; `raw` adds labels, ids, columns; `data` goes to the config."""
+def trained(
+    folder: Path, x: np.ndarray, *, step: int = 7, data: Any = None, raw: Any = None, **sections: Any
+) -> Trained:
+    """Rows as a run's data, and a model of them; `raw` adds labels, ids, columns; `data` is the config's."""
     source: Raw = replace(raw_array(x), **(raw or {}))
     config = experiment(data={"source": "rows.npy", **(data or {})}, **sections)
     dataset = assemble(source, config.data)

@@ -16,6 +16,10 @@ from aecli.tasks.kept import keep, kept
 from aecli.tasks.output import FOLDER, check_output, write_csv, write_images, write_npy, write_npz, write_png
 
 
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def read(path):
     with path.open(newline="") as file:
         return list(csv.reader(file))
@@ -49,7 +53,7 @@ def test_npy_holds_the_array_alone_and_replaces_what_was_there(name, tmp_path):
     array = np.arange(6, dtype=np.float32).reshape(2, 3)
     write_npy(tmp_path / name, array)
     np.testing.assert_array_equal(np.load(tmp_path / name, allow_pickle=False), array)
-    assert os.listdir(tmp_path) == [name]
+    assert names(tmp_path) == [name]
 
 
 def test_npz_keeps_text_without_pickle_and_equal_arrays_give_equal_bytes(tmp_path):
@@ -69,7 +73,7 @@ def test_objects_are_never_written_and_the_old_file_stays(write, tmp_path):
     with pytest.raises(TypeError, match="Python objects"):
         write(path, np.array([{}], object))
     assert path.read_text() == "old"
-    assert os.listdir(tmp_path) == ["x"]
+    assert names(tmp_path) == ["x"]
 
 
 @pytest.mark.parametrize(
@@ -98,7 +102,7 @@ def test_a_write_that_fails_leaves_what_was_there(write, tmp_path, monkeypatch):
     with pytest.raises(UserError, match="No space left"):
         write(path)
     assert (path / "00000.png" if path.is_dir() else path).read_text() == "old"
-    assert os.listdir(tmp_path) == ["x"]
+    assert names(tmp_path) == ["x"]
 
 
 @given(hnp.arrays(np.float32, st.integers(1, 20), elements=st.floats(width=32, allow_nan=False)))
@@ -129,7 +133,7 @@ def test_a_folder_of_images_is_replaced_but_no_other_folder(tmp_path):
     folder = tmp_path / "images"
     write_images(folder, [np.full((2, 2), i, np.uint8) for i in range(3)])
     write_images(folder, [np.full((2, 2, 3), 9, np.uint8)])
-    assert os.listdir(folder) == ["00000.png"]
+    assert names(folder) == ["00000.png"]
     assert np.asarray(Image.open(folder / "00000.png")).tolist() == np.full((2, 2, 3), 9).tolist()
     (folder / "thesis.txt").write_text("precious")
     with pytest.raises(UserError, match="holds other things"):
@@ -137,7 +141,7 @@ def test_a_folder_of_images_is_replaced_but_no_other_folder(tmp_path):
     with pytest.raises(UserError, match="holds other things"):
         write_images(folder, [np.zeros((2, 2), np.uint8)])
     assert (folder / "thesis.txt").read_text() == "precious"
-    assert os.listdir(tmp_path) == ["images"]
+    assert names(tmp_path) == ["images"]
 
 
 def test_a_contact_sheet_places_every_image():

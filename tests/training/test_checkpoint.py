@@ -31,9 +31,7 @@ MEMORY = {"best": 12.5, "best_step": 4, "waited": 0, "metrics_bytes": 210, "note
 def same(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
     """Equal names, types, shapes and bits."""
     return set(one) == set(other) and all(
-        one[k].dtype == other[k].dtype
-        and one[k].shape == other[k].shape
-        and one[k].tobytes() == other[k].tobytes()
+        one[k].dtype == other[k].dtype and one[k].shape == other[k].shape and one[k].tobytes() == other[k].tobytes()
         for k in one
     )
 
@@ -56,9 +54,7 @@ finite = numbers.flatmap(
         elements={"allow_nan": False, "allow_infinity": False} if np.dtype(dtype).kind in "fc" else None,
     )
 )
-names = st.one_of(
-    st.text(max_size=12), st.sampled_from(["__metadata__", "___metadata__", "a.b", "a/b", "\0", ""])
-)
+names = st.one_of(st.text(max_size=12), st.sampled_from(["__metadata__", "___metadata__", "a.b", "a/b", "\0", ""]))
 
 
 @settings(max_examples=60, deadline=None)
@@ -76,11 +72,7 @@ def test_arrays_of_any_name_type_and_shape_come_back(tmp_path_factory, arrays):
     memory=st.dictionaries(
         st.text(),
         st.recursive(
-            st.none()
-            | st.booleans()
-            | st.integers()
-            | st.floats(allow_nan=False, allow_infinity=False)
-            | st.text(),
+            st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
             lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
             max_leaves=8,
         ),
@@ -184,9 +176,7 @@ def test_damage_is_never_silent(tmp_path, name, harm):
             checkpoint.load(tmp_path, 7)
         assert caught.value.exit_code == Exit.DAMAGED
         assert any(known in str(caught.value) for known in FILES)
-        if (
-            name != "manifest.json"
-        ):  # a false entry of the manifest may show as the fault of the file it is about
+        if name != "manifest.json":  # a false entry of the manifest may show as the fault of the file it is about
             assert name in str(caught.value)
 
 
@@ -304,9 +294,7 @@ def test_a_kill_at_any_call_leaves_a_whole_checkpoint(tmp_path, monkeypatch, own
     assert killed or same(found[1], new)
 
     checkpoint.save(tmp_path, 3, new, {})
-    assert all(path.name.isdigit() for path in tmp_path.iterdir()), (
-        "what the crash left is removed by the next save"
-    )
+    assert all(path.name.isdigit() for path in tmp_path.iterdir()), "what the crash left is removed by the next save"
     again = checkpoint.load(tmp_path, found[0])
     assert same(again[0], found[1])
 
@@ -314,9 +302,7 @@ def test_a_kill_at_any_call_leaves_a_whole_checkpoint(tmp_path, monkeypatch, own
 def test_the_manifest_is_the_last_file_written(tmp_path, monkeypatch):
     written: list[str] = []
     real = checkpoint.write_synced
-    monkeypatch.setattr(
-        checkpoint, "write_synced", lambda path, data: (written.append(path.name), real(path, data))
-    )
+    monkeypatch.setattr(checkpoint, "write_synced", lambda path, data: (written.append(path.name), real(path, data)))
     checkpoint.save(tmp_path, 1, ARRAYS, MEMORY)
     assert sorted(written) == sorted(FILES)
     assert written[-1] == "manifest.json"

@@ -16,7 +16,10 @@ ROWS = 50
 
 def config(**changes):
     return experiment(
-        model={"encoder": {"widths": [8], "norm": "batch", "dropout": 0.1}, "bottleneck": {"kind": "gaussian", "size": 3}},
+        model={
+            "encoder": {"widths": [8], "norm": "batch", "dropout": 0.1},
+            "bottleneck": {"kind": "gaussian", "size": 3},
+        },
         objective={
             "corruption": {"kind": "masking", "rate": changes.get("rate", 0.2)},
             "reconstruction": "bernoulli",
@@ -93,6 +96,7 @@ def test_new_values_cost_no_compilation():
 
 def test_absent_terms_are_not_compiled_in():
     """A dropout of 0 draws nothing; one of 0.1 does."""
+
     def drawing(dropout):
         plain = experiment(model={"encoder": {"widths": [8], "dropout": dropout}})
         made, state, numbers, seed = started(plain)
@@ -135,3 +139,19 @@ def test_average_follows_its_formula():
         d = min(0.5, (1 + t) / (10 + t))
         average = jax.tree.map(lambda a, w, d=d: d * a + (1 - d) * np.float64(w), average, state.parameters)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), state.average, average)
+
+
+def test_clipping_bounds_the_gradient():
+    """With sgd and rate 1 the step is the clipped gradient: its norm is the bound, its direction the gradient's."""
+
+    def moved(clip):
+        plain = experiment(training={"optimizer": {"kind": "sgd", "learning_rate": 1.0, "clip": clip}})
+        made, state, numbers, seed = started(plain)
+        after = made.one_step(state, images(ROWS), made.order(seed, jnp.int32(0))[0], seed, numbers)
+        leaves = zip(*map(jax.tree.leaves, (after.parameters, state.parameters)), strict=True)
+        return np.concatenate([np.ravel(a - b) for a, b in leaves])
+
+    free, clipped = moved(None), moved(0.01)
+    assert np.linalg.norm(free) > 0.05
+    assert np.linalg.norm(clipped) == pytest.approx(0.01, rel=1e-2)
+    np.testing.assert_allclose(clipped, free * 0.01 / np.linalg.norm(free), atol=1e-5)

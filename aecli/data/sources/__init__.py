@@ -11,7 +11,7 @@ from aecli.data.sources import csv, digits, idx, mnist, npy, npz
 
 Reader = Callable[[str, Want], Raw]
 
-# A reader is a module here with `read(source, want) -> Raw`, and a line; its heavy imports are inside that function.
+# A reader is a module here with `read(source, want) -> Raw`, and a line; its heavy imports are inside `read`.
 NAMED: dict[str, Reader] = {"digits": digits.read, "mnist": mnist.read, "fashion-mnist": mnist.read}
 ENDINGS: dict[str, Reader] = {
     ".npy": npy.read,
@@ -38,9 +38,7 @@ def read(source: str, want: Want | None = None) -> Raw:
     try:
         return _reader(path)(str(path), want)
     except OSError as error:
-        raise UserError(
-            Problem(f"cannot read '{path}': {error.strerror or error}", Place(str(path)))
-        ) from error
+        raise UserError(Problem(f"cannot read '{path}': {error.strerror or error}", Place(str(path)))) from error
 
 
 def _reader(path: Path) -> Reader:

@@ -64,9 +64,7 @@ def check_ratio(size: int, packed: int, name: str, place: Place) -> None:
     """Raise UserError where `packed` compressed bytes claim to be a suspiciously large `size`."""
     ratio = size / max(packed, 1)
     if ratio > DEFLATE * 2 or (size > SUSPECT_BYTES and ratio > SUSPECT_RATIO):
-        message = (
-            f"{name} announces {size:,} bytes in {packed:,} compressed ones: refused as a decompression bomb"
-        )
+        message = f"{name} announces {size:,} bytes in {packed:,} compressed ones: refused as a decompression bomb"
         raise UserError(Problem(message, place, "data this empty can be saved uncompressed"))
 
 
@@ -76,6 +74,4 @@ def no_keys(want: Want, place: Place, why: str) -> None:
         return
     found = [f"data.{word}" for word in ("label", "id", "key") if getattr(want, word) is not None]
     if found:
-        raise UserError(
-            Problem(f"{' and '.join(found)} cannot be read here: {why}", place, f"leave {found[0]} out")
-        )
+        raise UserError(Problem(f"{' and '.join(found)} cannot be read here: {why}", place, f"leave {found[0]} out"))

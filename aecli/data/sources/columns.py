@@ -66,9 +66,7 @@ def columns_of(first: list[str], want: Want, place: Place) -> Columns:
     features = tuple(i for i in range(width) if i not in (label, ids))
     if not features:
         raise UserError(
-            Problem(
-                "no column is left for x beside the label and the id", place, "see data.label and data.id"
-            )
+            Problem("no column is left for x beside the label and the id", place, "see data.label and data.id")
         )
     found = Columns(width, names, features, label, ids)
     _check_named(found, place)
@@ -106,9 +104,7 @@ def _index(
     if names is None:
         hint = f"name a column by its index from 0 to {width - 1}, or give the file a header"
         raise UserError(Problem(f"data.{word}: no column {wanted!r}, the file has no header", place, hint))
-    raise UserError(
-        Problem(f"data.{word}: the file has no column {wanted!r}", place, did_you_mean(str(wanted), names))
-    )
+    raise UserError(Problem(f"data.{word}: the file has no column {wanted!r}", place, did_you_mean(str(wanted), names)))
 
 
 def _has_extra(width: int, want: Want) -> bool:
@@ -130,9 +126,7 @@ def _matched(columns: Columns, want: Want, place: Place) -> Columns:
         problems.append(Problem(f"the run's column {_listed(missing)} is missing", place, hint))
     if extra:
         problems.append(
-            Problem(
-                f"the run knows no column {_listed(extra)}", place, "drop it: x must be what was trained on"
-            )
+            Problem(f"the run knows no column {_listed(extra)}", place, "drop it: x must be what was trained on")
         )
     if problems:
         raise UserError(*problems)

@@ -18,7 +18,7 @@ csv.field_size_limit(2**24)
 
 
 def read(source: str, want: Want) -> Raw:
-    """Columns of numbers as Float64[n, d], label and id columns apart; empty cells as NaN.
+    """Columns of numbers as Float64[n, " d"], label and id columns apart; empty cells as NaN.
 
     Raises UserError for ragged rows and for text in a column of numbers, with row, column and line of each.
     """
@@ -76,9 +76,7 @@ def _quick(path: Path, columns: Columns) -> Found | None:
     try:
         table = arrow.read_csv(
             path,
-            read_options=arrow.ReadOptions(
-                autogenerate_column_names=True, skip_rows_after_names=int(columns.header)
-            ),
+            read_options=arrow.ReadOptions(autogenerate_column_names=True, skip_rows_after_names=int(columns.header)),
             parse_options=arrow.ParseOptions(newlines_in_values=True),
             convert_options=arrow.ConvertOptions(
                 column_types={**kinds, **texts}, null_values=list(HOLES), strings_can_be_null=False
@@ -101,6 +99,7 @@ def _slow(path: Path, columns: Columns) -> Found:
     problems: list[Problem] = []
     values: list[list[float]] = []
     texts: list[list[str]] = []
+    beside = [i for i in (columns.label, columns.id) if i is not None]
     count = 0
     rows = _rows(path)
     if columns.header:
@@ -110,15 +109,13 @@ def _slow(path: Path, columns: Columns) -> Found:
         count += len(found)
         problems += found[: SHOWN - len(problems)]
         if not count:
-            values.append(
-                [float(c) if (c := row[i].strip()) not in HOLES else np.nan for i in columns.features]
-            )
-            texts.append([row[i] for i in (columns.label, columns.id) if i is not None])
+            values.append([float(c) if (c := row[i].strip()) not in HOLES else np.nan for i in columns.features])
+            texts.append([row[i] for i in beside])
     if count > len(problems):
         problems.append(Problem(f"and {count - len(problems)} more", Place(str(path))))
     if problems:
         raise UserError(*problems)
-    text = list(np.array(texts, np.str_).reshape(len(values), -1).T)
+    text = list(np.array(texts, np.str_).reshape(len(values), len(beside)).T)
     ids = None if columns.id is None else text.pop()
     labels = None if columns.label is None else text.pop()
     return np.array(values, np.float64).reshape(-1, len(columns.features)), labels, ids

@@ -49,9 +49,7 @@ def array(path: Path) -> np.ndarray:
             raise UserError(Problem(message, place, DAMAGED))
         data = filled(cast("IO[bytes]", stream), count, "the header", place)
         if stream.read(1):
-            raise UserError(
-                Problem(f"more than the {count:,} bytes that the header announces", place, DAMAGED)
-            )
+            raise UserError(Problem(f"more than the {count:,} bytes that the header announces", place, DAMAGED))
     return data.view(dtype).reshape(shape)
 
 

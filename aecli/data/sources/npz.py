@@ -32,9 +32,7 @@ def read(source: str, want: Want) -> Raw:
         test = members.first([TESTS[key]]) if key in TESTS else None
         rows = members.rows(key, label, ids)
         given = members.rows(test, members.test(label), members.test(ids)) if test else None
-    return raw_array(
-        rows.x, source, labels=rows.labels, ids=rows.ids, given_test=given, files=(Path(source),)
-    )
+    return raw_array(rows.x, source, labels=rows.labels, ids=rows.ids, given_test=given, files=(Path(source),))
 
 
 def _label_keys(key: str) -> list[str]:
@@ -64,9 +62,7 @@ class Members:
             return named or others[0]
         there = ", ".join(f"'{k}'" for k in self.infos)
         hint = "set data.key to the array that holds the rows"
-        raise UserError(
-            Problem(f"which of the arrays {there} is x? None is called x_train, x or X", self.place, hint)
-        )
+        raise UserError(Problem(f"which of the arrays {there} is x? None is called x_train, x or X", self.place, hint))
 
     def first(self, keys: list[str]) -> str | None:
         """The first of `keys` that is there."""
@@ -82,9 +78,7 @@ class Members:
         """The key that holds for x_test what `key` holds for x: y_test for y, ids_test for ids_train."""
         if key is None:
             return None
-        return self.first(
-            [TESTS.get(key) or (key.removesuffix("_train") + "_test" if key.endswith("_train") else "")]
-        )
+        return self.first([TESTS.get(key) or (key.removesuffix("_train") + "_test" if key.endswith("_train") else "")])
 
     def rows(self, key: str, label: str | None, ids: str | None) -> Rows:
         """An array with its labels and ids."""
@@ -105,9 +99,7 @@ class Members:
     def _ids(self, key: str) -> np.ndarray:
         values = self.array(key)
         if values.ndim != 1:
-            raise UserError(
-                Problem(f"the ids '{key}' have shape {list(values.shape)}, not [rows]", self.place)
-            )
+            raise UserError(Problem(f"the ids '{key}' have shape {list(values.shape)}, not [rows]", self.place))
         return np.char.decode(values, "utf-8", "replace") if values.dtype.kind == "S" else values.astype(str)
 
     def _known(self, word: str, key: str) -> str:

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from aecli.config.numbers import number
+from aecli.config.numbers import Number, Swept
 from aecli.config.part import Part
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float, Key
 
     Draw = Callable[
-        [Float[Array, "batch *features"], Key[Array, ""], dict[str, Any]],
-        tuple[Float[Array, "batch *features"], Bool[Array, "batch *features"]],
+        [Float[Array, " batch *features"], Key[Array, ""], dict[str, Any]],
+        tuple[Float[Array, " batch *features"], Bool[Array, " batch *features"]],
     ]
 
 
 class Corruption(Part):
-    """Draws x~ from x. `emphasis` e weighs the loss of untouched features by 1 - e (Vincent et al. 2010, sec. 4.2)."""
-
-    draws: ClassVar[bool] = True
-    emphasis: number(ge=0, le=1, off=0.0) = Field(
-        default=0.0, description="weight of untouched features in the loss is 1 - emphasis"
-    )
+    """Draws x~ from x."""
 
     @abstractmethod
     def build(self) -> Draw:
         """The pure function (x, key, numbers) -> (x~, touched)."""
+
+
+class Noise(Corruption):
+    """A corruption that touches features; `emphasis` e weighs the loss of the others by 1 - e.
+
+    Source: Vincent et al. 2010, section 4.2, with alpha = 1 and beta = 1 - e.
+    """
+
+    emphasis: Annotated[Number, Swept(ge=0, le=1, off=0.0)] = Field(
+        default=0.0, description="weight of untouched features in the loss is 1 - emphasis"
+    )

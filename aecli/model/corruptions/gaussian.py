@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
-from aecli.model.corruptions.corruption import Corruption
+from aecli.config.numbers import Number, Swept
+from aecli.model.corruptions.corruption import Noise
 
 if TYPE_CHECKING:
     from aecli.model.corruptions.corruption import Draw
 
 
-class Gaussian(Corruption):
+class Gaussian(Noise):
     """Noise of standard deviation `scale`, in the model's units, on every feature."""
 
     kind: Literal["gaussian"] = "gaussian"
-    scale: number(ge=0) = Field(default=0.1, description="standard deviation of the noise")
+    scale: Annotated[Number, Swept(ge=0)] = Field(default=0.1, description="standard deviation of the noise")
     formula: ClassVar[str] = "x~ = x + scale * eps, eps ~ N(0, I)"
     source: ClassVar[str] = "Vincent et al. 2010"
 

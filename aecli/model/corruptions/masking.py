@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
-from aecli.model.corruptions.corruption import Corruption
+from aecli.config.numbers import Number, Swept
+from aecli.model.corruptions.corruption import Noise
 
 if TYPE_CHECKING:
     from aecli.model.corruptions.corruption import Draw
 
 
-class Masking(Corruption):
+class Masking(Noise):
     """Each feature is set to zero with probability `rate`, independently."""
 
     kind: Literal["masking"] = "masking"
-    rate: number(ge=0, le=1) = Field(default=0.25, description="probability that a feature is hidden")
+    rate: Annotated[Number, Swept(ge=0, le=1)] = Field(default=0.25, description="probability that a feature is hidden")
     formula: ClassVar[str] = "x~_j = x_j * m_j, m_j ~ Bernoulli(1 - rate)"
     source: ClassVar[str] = "Vincent et al. 2008"
 

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from aecli.config.part import Part
+from aecli.model.corruptions.corruption import Corruption
 
 if TYPE_CHECKING:
     from aecli.model.corruptions.corruption import Draw
 
 
-class NoCorruption(Part):
+class NoCorruption(Corruption):
     """The input as it is."""
 
     kind: Literal["none"] = "none"
     formula: ClassVar[str] = "x~ = x"
-    draws: ClassVar[bool] = False
 
     def build(self) -> Draw:
         """The identity, nothing touched."""

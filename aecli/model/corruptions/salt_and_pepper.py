@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
-from aecli.model.corruptions.corruption import Corruption
+from aecli.config.numbers import Number, Swept
+from aecli.model.corruptions.corruption import Noise
 
 if TYPE_CHECKING:
     from aecli.model.corruptions.corruption import Draw
 
 
-class SaltAndPepper(Corruption):
+class SaltAndPepper(Noise):
     """Each feature becomes 0 or 1, by a fair coin, with probability `rate`: for data in [0, 1]."""
 
     kind: Literal["salt_and_pepper"] = "salt_and_pepper"
-    rate: number(ge=0, le=1) = Field(default=0.25, description="probability that a feature is replaced")
+    rate: Annotated[Number, Swept(ge=0, le=1)] = Field(
+        default=0.25, description="probability that a feature is replaced"
+    )
     formula: ClassVar[str] = "x~_j = s_j with probability rate, else x_j; s_j ~ Bernoulli(1/2)"
     source: ClassVar[str] = "Vincent et al. 2010"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import jax
@@ -23,7 +24,7 @@ class Mode:
     train: bool = field(default=False, metadata={"static": True})
     key: Key[Array, ""] | None = None
     numbers: dict[str, Any] = field(default_factory=dict)
-    mask: Bool[Array, "batch"] | None = None
+    mask: Bool[Array, " batch"] | None = None
 
 
 def size_of(shape: tuple[int, ...]) -> int:
@@ -35,7 +36,14 @@ class Linear(nnx.Module):
     """x W + b. In bfloat16 the operands are rounded, the sum and the parameters stay float32."""
 
     def __init__(
-        self, inputs: int, outputs: int, before: Activation, precision: Precision, rngs: nnx.Rngs, *, tied: bool = False
+        self,
+        inputs: int,
+        outputs: int,
+        before: Activation,
+        precision: Precision,
+        rngs: nnx.Rngs,
+        *,
+        tied: bool = False,
     ):
         if not tied:
             self.kernel = nnx.Param(kernel_initializer(before)(rngs.params(), (inputs, outputs), jnp.float32))
@@ -90,7 +98,7 @@ class Perceptron(nnx.Module):
         """The kernels of the blocks, first layer first."""
         return [layer.linear.kernel[...] for layer in self.layers]
 
-    def __call__(self, x: Float[Array, "batch *features"], mode: Mode, kernels: list[Any] | None = None):
+    def __call__(self, x: Float[Array, " batch *features"], mode: Mode, kernels: list[Any] | None = None):
         """[batch, ...] -> [batch, *shape]; `kernels` are those of another module where this one is tied."""
         h = x.reshape(x.shape[0], -1)
         drops = mode.train and mode.key is not None and "dropout" in mode.numbers
@@ -105,7 +113,7 @@ class Perceptron(nnx.Module):
 def blocks(spec: Any, inputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool = False) -> list[Block]:
     """The blocks of an mlp specification, one a width."""
     widths = (inputs, *spec.widths)
-    return [Block(spec, a, b, precision, rngs, tied=tied) for a, b in zip(widths, widths[1:], strict=False)]
+    return [Block(spec, a, b, precision, rngs, tied=tied) for a, b in pairwise(widths)]
 
 
 def _norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
@@ -114,7 +122,9 @@ def _norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
     return nnx.LayerNorm(width, use_fast_variance=False, rngs=rngs) if kind == "layer" else None
 
 
-def _dropout(h: Float[Array, "batch width"], rate: Float[Array, ""], key: Key[Array, ""]) -> Float[Array, "batch width"]:
+def _dropout(
+    h: Float[Array, "batch width"], rate: Float[Array, ""], key: Key[Array, ""]
+) -> Float[Array, "batch width"]:
     """Inverted dropout (Srivastava et al. 2014): kept units are scaled by 1 / (1 - rate)."""
     kept = jax.random.uniform(key, h.shape) >= rate
     return jnp.where(kept, h / (1 - rate), 0)

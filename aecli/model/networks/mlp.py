@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
-from aecli.config.numbers import number
-from aecli.config.part import listed
+from aecli.config.numbers import Number, Swept
+from aecli.config.part import LIST
 from aecli.model.networks.activations import Activation
 from aecli.model.networks.network import Network, Precision
 
@@ -21,10 +21,14 @@ class MLP(Network):
     """Fully connected layers: product, norm, activation, dropout. Any input is flattened."""
 
     kind: Literal["mlp"] = "mlp"
-    widths: listed(PositiveInt) = Field(default=(256, 128), max_length=64, description="units per layer; may be empty")
+    widths: Annotated[tuple[PositiveInt, ...], LIST] = Field(
+        default=(256, 128), max_length=64, description="units per layer; may be empty"
+    )
     activation: Activation = Field(default="relu", description="after each layer")
     norm: Norm = Field(default="none", description="before each activation")
-    dropout: number(ge=0, lt=1, off=0.0) = Field(default=0.0, description="probability that a unit is dropped")
+    dropout: Annotated[Number, Swept(ge=0, lt=1, off=0.0)] = Field(
+        default=0.0, description="probability that a unit is dropped"
+    )
     gated: bool = Field(default=False, description="each layer is s(Wx + b) * sigmoid(Vx + c)")
     tied: bool = Field(default=False, description="the mirrored decoder's kernels are the encoder's, transposed")
     formula: ClassVar[str] = "h_i = dropout(activation(norm(W_i h_{i-1} + b_i))), h_0 = x"

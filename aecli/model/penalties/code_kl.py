@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
+from aecli.config.numbers import Number, Swept
 from aecli.model.penalties.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class CodeKL(Penalty):
     """Each unit's mean activation over the batch, rho_hat_j, is drawn to `target`; for codes in (0, 1)."""
 
     kind: Literal["code_kl"] = "code_kl"
-    target: number(gt=0, lt=1) = Field(default=0.05, description="rho, the mean activation wanted")
+    target: Annotated[Number, Swept(gt=0, lt=1)] = Field(default=0.05, description="rho, the mean activation wanted")
     formula: ClassVar[str] = "Omega = sum_j [rho log(rho / rho_hat_j) + (1-rho) log((1-rho) / (1-rho_hat_j))]"
     source: ClassVar[str] = "Ng 2011 (CS294A notes); Lee et al. 2008"
     unit: ClassVar[str] = "nats, of a batch's mean activations"

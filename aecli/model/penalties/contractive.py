@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.model.networks.activations import slope
+from aecli.model.networks.activations import Activation, activation, slope
 from aecli.model.penalties.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Contractive(Penalty):
             "use `method: probes`, or shorten model.encoder.widths"
         )
 
-    def _probed(self, forward: Pass, parameters: dict, numbers: dict) -> Float[Array, "batch"]:
+    def _probed(self, forward: Pass, parameters: dict, numbers: dict) -> Float[Array, " batch"]:
         import jax
         import jax.numpy as jnp
 
@@ -60,7 +60,7 @@ def _closed_form(model: Any) -> bool:
     return encoder.kind == "mlp" and len(encoder.widths) <= 1 and encoder.norm == "none" and not encoder.gated
 
 
-def _exact(model: Any, x: Float[Array, "batch *features"], parameters: dict) -> Float[Array, "batch"]:
+def _exact(model: Any, x: Float[Array, " batch *features"], parameters: dict) -> Float[Array, " batch"]:
     """Without a hidden layer z = c(W'x + b), so ||J||^2 = sum_j c'_j^2 ||w_j||^2.
 
     With one, J = diag(c') W2' diag(s') W1'; for a linear code ||J||^2 = s'' [(W2 W2') o (W1' W1)] s'.
@@ -68,7 +68,8 @@ def _exact(model: Any, x: Float[Array, "batch *features"], parameters: dict) -> 
     import jax.numpy as jnp
 
     x = x.reshape(x.shape[0], -1)
-    size, code_activation = model.bottleneck.size, getattr(model.bottleneck, "activation", "linear")
+    size = model.bottleneck.size
+    code_activation: Activation = getattr(model.bottleneck, "activation", "linear")
     head = {name: leaf[..., :size] for name, leaf in parameters["head"].items()}  # the mean's part of it
     if not model.encoder.widths:
         c = slope(code_activation, x @ head["kernel"] + head["bias"])
@@ -79,8 +80,6 @@ def _exact(model: Any, x: Float[Array, "batch *features"], parameters: dict) -> 
     gram = hidden["kernel"].T @ hidden["kernel"]
     if code_activation == "linear":
         return jnp.sum((s @ (gram * (head["kernel"] @ head["kernel"].T))) * s, axis=-1)
-    from aecli.model.networks.activations import activation
-
     c = slope(code_activation, activation(model.encoder.activation)(before) @ head["kernel"] + head["bias"])
     rows = s[:, :, None] * head["kernel"]  # diag(s') W2, [batch, hidden, size]
     return jnp.einsum("bj,bhj,hi,bij->b", jnp.square(c), rows, gram, rows)

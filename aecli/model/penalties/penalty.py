@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
+from aecli.config.numbers import Number, Swept
 from aecli.config.part import Part
 
 if TYPE_CHECKING:
@@ -16,14 +16,16 @@ if TYPE_CHECKING:
 
     from aecli.model.forward import Pass
 
-    Omega = Callable[[Pass, dict[str, Any], dict[str, Any]], Float[Array, "batch"] | Float[Array, ""]]
+    Omega = Callable[[Pass, dict[str, Any], dict[str, Any]], Float[Array, " batch"] | Float[Array, ""]]
 
 
 class Penalty(Part):
     """Omega, added to the loss as weight * Omega. Reported unweighted, in `unit`."""
 
     unit: ClassVar[str] = "mean over examples"
-    weight: number(ge=0) = Field(default=1e-3, description="lambda, the factor of this penalty in the loss")
+    weight: Annotated[Number, Swept(ge=0)] = Field(
+        default=1e-3, description="lambda, the factor of this penalty in the loss"
+    )
 
     @abstractmethod
     def build(self, model: Any) -> Omega:

@@ -19,7 +19,7 @@ class Prior(Part):
         """Independent draws."""
 
     @abstractmethod
-    def log_prob(self, z: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
+    def log_prob(self, z: Float[Array, " *batch size"]) -> Float[Array, " *batch size"]:
         """log p(z) per unit, nats."""
 
     @abstractmethod

@@ -23,7 +23,7 @@ class Standard(Prior):
 
         return jax.random.normal(key, (count, size))
 
-    def log_prob(self, z: Float[Array, "*batch size"]) -> Float[Array, "*batch size"]:
+    def log_prob(self, z: Float[Array, " *batch size"]) -> Float[Array, " *batch size"]:
         """log N(z; 0, 1) per unit, nats."""
         import jax.numpy as jnp
 

@@ -17,7 +17,7 @@ class Bernoulli(Reconstruction):
     formula: ClassVar[str] = "L = -sum_j [x_j log p_j + (1 - x_j) log(1 - p_j)], p = sigmoid(g(z))"
     binary: ClassVar[bool] = True
 
-    def distribution(self, raw: Float[Array, "batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
+    def distribution(self, raw: Float[Array, " batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
         """Bernoulli with logits `raw`."""
         from aecli.model.distributions import Bernoulli as Distribution
 

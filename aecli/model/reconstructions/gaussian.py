@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.config.numbers import number
+from aecli.config.numbers import Number, Swept
 from aecli.model.reconstructions.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ class Gaussian(Reconstruction):
     """Negative log-density of N(x_hat, variance): fixed, one learned for all features, or one learned for each."""
 
     kind: Literal["gaussian"] = "gaussian"
-    variance: number(gt=0, words=("learned", "learned_per_feature")) = Field(
+    variance: Annotated[Number, Swept(gt=0, words=("learned", "learned_per_feature"))] = Field(
         default=1.0, description="sigma^2: a number, `learned` (shared) or `learned_per_feature`"
     )
     formula: ClassVar[str] = "L = 1/2 sum_j [log(2 pi sigma_j^2) + (x_j - x_hat_j)^2 / sigma_j^2]"
@@ -31,7 +31,7 @@ class Gaussian(Reconstruction):
             return {}
         return {"log_variance": jnp.zeros(shape if self.variance == "learned_per_feature" else (), jnp.float32)}
 
-    def distribution(self, raw: Float[Array, "batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
+    def distribution(self, raw: Float[Array, " batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
         """N(raw, variance)."""
         import jax.numpy as jnp
 

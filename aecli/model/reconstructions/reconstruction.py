@@ -22,9 +22,9 @@ class Reconstruction(Part):
         return {}
 
     @abstractmethod
-    def distribution(self, raw: Float[Array, "batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
+    def distribution(self, raw: Float[Array, " batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
         """p(x | z) for raw decoder outputs, its own parameters and its swept numbers."""
 
-    def loss(self, x: Float[Array, "batch *features"], output: Any) -> Float[Array, "batch *features"]:
+    def loss(self, x: Float[Array, " batch *features"], output: Any) -> Float[Array, " batch *features"]:
         """The loss of each feature; by default the negative log-density in nats."""
         return -output.log_prob(x)

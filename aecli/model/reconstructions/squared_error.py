@@ -17,7 +17,7 @@ class SquaredError(Reconstruction):
     kind: Literal["squared_error"] = "squared_error"
     formula: ClassVar[str] = "L = sum_j (x_j - x_hat_j)^2;  as a density N(x_hat, 1/2)"
 
-    def distribution(self, raw: Float[Array, "batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
+    def distribution(self, raw: Float[Array, " batch *features"], own: dict[str, Any], numbers: dict[str, Any]) -> Any:
         """N(raw, 1/2), the density whose NLL is the squared error plus (D/2) log pi."""
         import jax.numpy as jnp
 
@@ -25,7 +25,7 @@ class SquaredError(Reconstruction):
 
         return Normal(raw, jnp.asarray(math.log(0.5), raw.dtype))
 
-    def loss(self, x: Float[Array, "batch *features"], output: Any) -> Float[Array, "batch *features"]:
+    def loss(self, x: Float[Array, " batch *features"], output: Any) -> Float[Array, " batch *features"]:
         """(x - x_hat)^2 per feature."""
         import jax.numpy as jnp
 

@@ -53,9 +53,7 @@ class Calibration:
         """The conformal p-value of each score."""
         return p_values(scores, self.scores)
 
-    def flags(
-        self, scores: Float[np.ndarray, " rows"], baseline: str | None = None
-    ) -> Bool[np.ndarray, " rows"]:
+    def flags(self, scores: Float[np.ndarray, " rows"], baseline: str | None = None) -> Bool[np.ndarray, " rows"]:
         """Which rows are flagged at the false-positive rate, by the run's score or by a baseline's."""
         own = self.baseline_scores[baseline] if baseline else self.scores
         return scores > threshold(own, self.false_positive_rate)

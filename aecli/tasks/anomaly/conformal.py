@@ -34,9 +34,7 @@ def threshold(calibration: Float[np.ndarray, " n"], rate: float) -> float:
     return float(np.sort(calibration)[min(rank(n, rate), n) - 1])
 
 
-def p_values(
-    scores: Float[np.ndarray, " rows"], calibration: Float[np.ndarray, " n"]
-) -> Float64[np.ndarray, " rows"]:
+def p_values(scores: Float[np.ndarray, " rows"], calibration: Float[np.ndarray, " n"]) -> Float64[np.ndarray, " rows"]:
     """(1 + #{calibration scores >= s}) / (n + 1). At most `rate` exactly where s > threshold, if n suffices
     for it.
     """

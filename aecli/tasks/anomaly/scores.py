@@ -51,14 +51,10 @@ class Latent:
 def check_kind(trained: Trained, kind: str) -> None:
     """UserError for a score that there is not, or that this model cannot give."""
     if kind not in get_args(Kind):
-        raise UserError(
-            Problem(f"no anomaly score is called '{kind}'", hint=did_you_mean(kind, get_args(Kind)))
-        )
+        raise UserError(Problem(f"no anomaly score is called '{kind}'", hint=did_you_mean(kind, get_args(Kind))))
     if kind == "likelihood" and not trained.autoencoder.model.bottleneck.stochastic:
         text = "the score 'likelihood' needs a stochastic bottleneck: this code has no density"
-        raise UserError(
-            Problem(text, hint="use reconstruction or latent_distance, or train bottleneck: gaussian")
-        )
+        raise UserError(Problem(text, hint="use reconstruction or latent_distance, or train bottleneck: gaussian"))
 
 
 def row_scores(
@@ -77,9 +73,7 @@ def row_scores(
     return np.where(np.isnan(scores), np.float32(np.inf), scores)
 
 
-def _reconstruction(
-    trained: Trained, weights: Any, x: Float[Array, " batch *features"]
-) -> Float[Array, " batch"]:
+def _reconstruction(trained: Trained, weights: Any, x: Float[Array, " batch *features"]) -> Float[Array, " batch"]:
     """The reconstruction's own loss at the mean code, summed over features."""
     autoencoder = trained.autoencoder
     output = autoencoder.decode(weights, autoencoder.encode(weights, x).mean)
@@ -87,9 +81,7 @@ def _reconstruction(
     return jnp.sum(loss, axis=range(1, loss.ndim))
 
 
-def _likelihood(
-    trained: Trained, weights: Any, x: Float[Array, " batch *features"]
-) -> Float[Array, " batch"]:
+def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *features"]) -> Float[Array, " batch"]:
     """-log 1/16 sum_k p(x | z_k) p(z_k) / q(z_k | x), z_k = mean + sd eps_k: minus a bound on log p(x), nats.
 
     The 16 eps are the same for every row (Burda et al. 2016 draws them anew).

@@ -105,9 +105,7 @@ def score(
     return {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
 
 
-def areas(
-    truth: Bool[np.ndarray, " rows"] | None, scores: Float[np.ndarray, " rows"]
-) -> dict[str, float | None]:
+def areas(truth: Bool[np.ndarray, " rows"] | None, scores: Float[np.ndarray, " rows"]) -> dict[str, float | None]:
     """Area under the ROC curve, and average precision; None where not both kinds of rows are known.
 
     Only the order of scores counts, so they are replaced by their ranks: infinite ones are welcome.

@@ -1,0 +1,198 @@
+"""Training a run: deterministic in its seed, resumed to the same bytes, honest about how it ended."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from aecli.config.problems import DivergedError, UserError
+from aecli.runs.metrics import Metrics
+from aecli.tasks.train import resume, train
+from aecli.training import checkpoint
+from aecli.training.stopping import StoppedError
+
+CONFIG = {
+    "name": "t",
+    "data": {"source": "digits"},
+    "model": {
+        "encoder": {"widths": [16], "norm": "batch", "dropout": 0.1}, "bottleneck": {"kind": "gaussian", "size": 4},
+    },
+    "objective": {
+        "corruption": {"kind": "masking", "rate": 0.1}, "reconstruction": "bernoulli",
+        "rate": {"weight": {"kind": "linear", "start": 0.0, "end": 1.0, "steps": 100}},
+    },
+    "training": {"epochs": 4, "batch_size": 64, "average": {"kind": "ema", "decay": 0.9}},
+}  # fmt: skip
+
+
+class Stopping:
+    """Raises the stop flag, as a signal would, once a step is reached."""
+
+    def __init__(self, step):
+        self.step = step
+
+    def advance(self, done, total, text):
+        import os
+        import signal
+
+        if self.step is not None and done >= self.step:
+            self.step = None
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    def say(self, text):
+        pass
+
+
+def quick(config=CONFIG, overrides=(), **options):
+    return train(config, list(overrides), figures=False, **options).run
+
+
+def files(run) -> dict[str, bytes]:
+    """What must be equal between equal runs: the log and every file of every checkpoint."""
+    kept = [run.metrics, *sorted(run.checkpoints.rglob("*"))]
+    return {str(p.relative_to(run.path)): p.read_bytes() for p in kept if p.is_file()}
+
+
+def test_equal_seeds_write_equal_bytes():
+    one, two, other = quick(), quick(), quick(overrides=["seed=1"])
+    assert files(one) == files(two)
+    assert files(one) != files(other)
+
+
+@pytest.mark.parametrize("step", [1, 23, 40, 70])
+def test_a_stopped_run_ends_with_the_same_bytes(step):
+    """Stopped by SIGTERM inside an epoch and at its end, resumed: as if it had never stopped."""
+    whole = quick()
+    with pytest.raises(StoppedError) as caught:
+        quick(progress=Stopping(step), output="stopped")
+    assert caught.value.exit_code == 143
+    path = next(Path("stopped").rglob("run.json")).parent
+    assert json.loads((path / "run.json").read_text())["status"] == "stopped"
+    assert checkpoint.steps(path / "checkpoints"), "it saved before it stopped"
+    done = resume("latest", output="stopped", figures=False)
+    assert done.status == "completed"
+    assert files(done.run) == files(whole)
+
+
+def test_a_run_killed_before_its_first_checkpoint_starts_again():
+    whole, run = quick(), quick()
+    import shutil
+
+    shutil.rmtree(run.checkpoints)
+    run.update(status="running")
+    with run.metrics.open("ab") as torn:
+        torn.write(b'{"step": 99')
+    assert files(resume(str(run.path), figures=False).run) == files(whole)
+
+
+def test_a_completed_run_is_left_alone():
+    run = quick()
+    before = files(run)
+    assert resume(str(run.path)).status == "completed"
+    assert files(run) == before
+
+
+def test_more_epochs_are_as_if_asked_for_at_once():
+    short, long = quick(overrides=["training.epochs=2"]), quick()
+    resume(str(short.path), ["training.epochs=4"], figures=False)
+    assert files(short) == files(long)
+
+
+@pytest.mark.parametrize("override", ["data.split.seed=1", "model.bottleneck.size=5", "seed=3", "name=other"])
+def test_a_resumed_run_cannot_change_what_it_is(override):
+    run = quick(overrides=["training.epochs=1"])
+    with pytest.raises(UserError, match="cannot change"):
+        resume(str(run.path), [override])
+
+
+def test_changed_data_are_noticed():
+    x = np.random.default_rng(0).normal(size=(80, 5))
+    np.save("x.npy", x)
+    run = quick(
+        {
+            "data": {"source": "x.npy"},
+            "training": {"epochs": 1},
+            "evaluation": {"metrics": ["reconstruction"]},
+        }
+    )
+    np.save("x.npy", x + 1)
+    with pytest.raises(UserError, match="not the data"):
+        resume(str(run.path), ["training.epochs=2"])
+
+
+def test_a_loss_that_is_not_finite_stops_the_run():
+    with pytest.raises(DivergedError, match=r"not finite at step \d+"):
+        quick({**CONFIG, "training": {"epochs": 3, "optimizer": {"kind": "sgd", "learning_rate": 1e12}}})
+    record = json.loads(next(Path("outputs").rglob("run.json")).read_text())
+    assert record["status"] == "diverged"
+    assert "not finite" in record["exit_reason"]
+
+
+def test_the_best_checkpoint_is_kept_and_early_stopping_stops():
+    training = {"epochs": 60, "batch_size": 64, "stop_early": {"metric": "validation/loss", "patience": 3},
+                "optimizer": {"kind": "adam", "learning_rate": 0.05}}  # fmt: skip
+    run = quick({"data": {"source": "digits"}, "training": training})
+    records = Metrics(run.metrics).read()
+    losses = {r["step"]: r["values"]["loss"] for r in records if r["split"] == "validation"}
+    best = min(losses, key=lambda step: losses[step])
+    assert len(losses) < 60
+    assert sum(step > best for step in losses) == 3
+    assert best in checkpoint.steps(run.checkpoints)
+    assert len(checkpoint.steps(run.checkpoints)) <= 3
+
+
+def test_a_run_can_start_from_another():
+    first = quick()
+    second = quick(overrides=[f"training.initialize_from={first.path}", "training.epochs=0", "seed=5"])
+    _, arrays, _ = checkpoint.latest_good(second.checkpoints, lambda text: None)
+    _, theirs, _ = checkpoint.latest_good(first.checkpoints, lambda text: None)
+    for name, value in arrays.items():
+        if name.startswith("variables."):
+            np.testing.assert_array_equal(value, theirs[name])
+    with pytest.raises(UserError, match="another architecture"):
+        quick(overrides=[f"training.initialize_from={first.path}", "model.bottleneck.size=3"])
+
+
+def test_run_json_tells_where_the_run_came_from():
+    record = quick(overrides=["training.epochs=1"]).record
+    assert record["status"] == "completed"
+    assert record["overrides"] == ["training.epochs=1"]
+    assert record["data"]["sha256"]
+    assert record["timings"]["examples_per_second"] > 0
+    assert record["packages"]["jax"]
+    assert record["metrics"]["elbo"] < 0
+
+
+def test_validation_logs_the_same_objective_as_training():
+    names = [set(r["values"]) for r in Metrics(quick().metrics).read()]
+    assert all(n == {"loss", "reconstruction", "rate"} for n in names)
+
+
+def test_figures_are_made():
+    run = train(CONFIG, ["training.epochs=1"]).run
+    made = {path.name for path in run.figures.iterdir()}
+    assert made == {"curves.png", "codes.png", "reconstructions.png", "samples.png", "interpolations.png"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"objective": {"reconstruction": "bernoulli"}, "data": {"source": "x.npy"}}, "between 0 and 1"),
+        (
+            {
+                "training": {"stop_early": {"patience": 2}},
+                "data": {"source": "x.npy", "split": {"validation": 0.0}},
+            },
+            "no validation",
+        ),
+        ({"training": {"initialize_from": "nowhere"}, "data": {"source": "x.npy"}}, "nowhere"),
+        ({"training": {"device": "tpu"}, "data": {"source": "x.npy"}}, "no tpu device"),
+    ],
+)
+def test_what_cannot_go_together_is_said(changes, message):
+    np.save("x.npy", np.random.default_rng(0).normal(size=(80, 5)))
+    with pytest.raises(UserError, match=message):
+        quick(changes)
