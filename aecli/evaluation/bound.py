@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from aecli.evaluation.metric import Metric, mean_metric
 from aecli.evaluation.noise import BOUND, numbered, row_keys
-from aecli.evaluation.sums import per_example
+from aecli.model.sums import per_example
 
 if TYPE_CHECKING:
     from aecli.training.trained import Trained

@@ -13,7 +13,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from aecli.evaluation.metric import Measured, Metric, mean_metric
 from aecli.evaluation.noise import LIKELIHOOD, numbered, row_keys
-from aecli.evaluation.sums import per_example
+from aecli.model.sums import per_example
 
 if TYPE_CHECKING:
     from aecli.training.trained import Trained

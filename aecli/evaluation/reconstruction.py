@@ -45,7 +45,7 @@ def squared_errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Float
     """sum_j (x_j - x_hat_j)^2 of each example; the reconstructions themselves are never all in memory."""
     import jax.numpy as jnp
 
-    from aecli.evaluation.sums import per_example
+    from aecli.model.sums import per_example
 
     def squared(weights: Weights, x: Any) -> Float[Array, " batch"]:
         difference = x - trained.autoencoder.reconstruct(weights, x)

@@ -50,7 +50,7 @@ def term_values(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str
 def charged_apart(trained: Trained) -> bool:
     """Whether the objective charges another rate than KL(q(z|x) || p(z)) of the clean input."""
     rate = trained.weights.numbers.get("objective", {}).get("rate", {})
-    return "free_bits" in rate or trained.autoencoder.objective.corruption.draws  # pyright: ignore
+    return "free_bits" in rate or trained.autoencoder.objective.corruption.draws
 
 
 def shared_terms(trained: Trained) -> dict[str, float]:

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Pass, Weights
+from aecli.model.sums import per_example
 
 Terms = dict[str, Float[Array, " batch"]]
 
@@ -69,7 +70,7 @@ def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, A
     loss = autoencoder.objective.reconstruction.loss(passed.x, passed.output)
     if "emphasis" in numbers.get("corruption", {}):
         loss = loss * jnp.where(passed.touched, 1.0, 1.0 - numbers["corruption"]["emphasis"])
-    return jnp.sum(loss, axis=range(1, loss.ndim))
+    return per_example(loss)
 
 
 def _rate(passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:
@@ -77,7 +78,7 @@ def _rate(passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:
     rate = passed.code.rate
     if "free_bits" in numbers:
         rate = jnp.maximum(rate, numbers["free_bits"])
-    return jnp.sum(rate, axis=-1)
+    return per_example(rate)
 
 
 def _penalties(numbers: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from aecli.evaluation.bound import bound
-from aecli.evaluation.sums import per_example
+from aecli.model.sums import per_example
 
 VAE = {"encoder": {"widths": [5]}, "bottleneck": {"kind": "gaussian", "size": 4}}
 ROWS = np.random.default_rng(2).random((700, 6)).astype(np.float32)

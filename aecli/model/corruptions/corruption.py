@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 class Corruption(Part):
     """Draws x~ from x."""
+
+    draws: ClassVar[bool] = True  # whether x~ differs from x at all
 
     @abstractmethod
     def build(self) -> Draw:

@@ -15,6 +15,7 @@ class NoCorruption(Corruption):
 
     kind: Literal["none"] = "none"
     formula: ClassVar[str] = "x~ = x"
+    draws: ClassVar[bool] = False
 
     def build(self) -> Draw:
         """The identity, nothing touched."""
