@@ -125,7 +125,7 @@ def test_validation_is_the_mean_over_rows_whatever_the_padding():
     weights = Weights(state.parameters, state.variables, values_at_end(numbers))
     x = np.asarray(images(13))
     found = [made.validate(weights, in_batches(x, size), jnp.int32(13), seed) for size in (4, 13, 16)]
-    exact = np.square(x - made.autoencoder.reconstruct(weights, x)).sum((1, 2, 3)).mean()
+    exact = np.square(x - made.autoencoder.reconstruct(weights, jnp.asarray(x))).sum((1, 2, 3)).mean()
     for values in found:
         assert float(values["loss"]) == pytest.approx(float(exact), rel=1e-5)
 
