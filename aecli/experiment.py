@@ -19,7 +19,7 @@ from aecli.model.networks.network import Precision
 from aecli.model.penalties import PENALTIES
 from aecli.model.priors import PRIORS
 from aecli.model.reconstructions import RECONSTRUCTIONS
-from aecli.model.spec import Model, Objective, conflicts
+from aecli.model.spec import Model, Objective, conflicts, term_names
 from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
 
 # Every registry of the formula, in the order it is read.
@@ -125,7 +125,7 @@ def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] 
     """Read, override, check: every problem in one pass, each with its place (UserError)."""
     from aecli.config.document import from_value
     from aecli.config.overrides import apply
-    from aecli.config.problems import Problem, UserError
+    from aecli.config.problems import Problem, UserError, did_you_mean
     from aecli.config.reader import read_file
     from aecli.config.validate import validate
 
@@ -139,6 +139,11 @@ def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] 
     found = conflicts(experiment.model, experiment.objective)
     if experiment.anomaly.score == "likelihood" and not experiment.model.bottleneck.stochastic:
         found.append((("anomaly", "score"), "a likelihood needs a stochastic bottleneck, e.g. gaussian"))
+    stop = experiment.training.stop_early
+    terms = term_names(experiment.model, experiment.objective)
+    if stop and stop.metric.split("/", 1)[1] not in terms:
+        near = did_you_mean(stop.metric.split("/", 1)[1], terms)
+        found.append((("training", "stop_early", "metric"), f"no term of the objective is called so: {near}"))
     problems = [Problem(text, document.place(at)) for at, text in found]
     if problems:
         raise UserError(*problems)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from aecli.config.numbers import Number, Swept
 from aecli.config.part import Part
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
 
 _RATE = Annotated[Number, Swept(ge=0)]
 _DECAY = Annotated[Number, Swept(ge=0, lt=1)]
+
+
+def kernels(parameters: Any) -> Any:
+    """True for the kernels: weight decay leaves biases, norms and learned variances alone."""
+    import jax
+
+    named = jax.tree_util.tree_map_with_path
+    return named(lambda path, _: str(getattr(path[-1], "key", "")) == "kernel", parameters)
 
 
 class Optimizer(Part):
@@ -65,7 +73,7 @@ class AdamW(Moments):
 
     kind: Literal["adamw"] = "adamw"
     weight_decay: Annotated[Number, Swept(ge=0)] = Field(
-        default=1e-4, description="share of the weight taken away per unit step"
+        default=1e-4, description="decay of the kernels per unit of learning rate"
     )
     formula: ClassVar[str] = "w -= learning_rate * (m_hat / (sqrt(v_hat) + eps) + weight_decay * w)"
     source: ClassVar[str] = "Loshchilov & Hutter 2019"
@@ -75,7 +83,7 @@ class AdamW(Moments):
         import optax
 
         n = numbers
-        return optax.adamw(n["learning_rate"], n["b1"], n["b2"], n["eps"], weight_decay=n["weight_decay"])
+        return optax.adamw(n["learning_rate"], n["b1"], n["b2"], n["eps"], weight_decay=n["weight_decay"], mask=kernels)
 
 
 class SGD(Optimizer):
@@ -86,9 +94,15 @@ class SGD(Optimizer):
     momentum: Annotated[Number, Swept(ge=0, lt=1, off=0.0)] = Field(
         default=0.0, description="share of the last step kept"
     )
-    nesterov: bool = False
+    nesterov: bool = Field(default=False, description="look ahead along the momentum")
     formula: ClassVar[str] = "u = momentum * u + grad;  w -= learning_rate * u"
     source: ClassVar[str] = "Robbins & Monro 1951; Sutskever et al. 2013"
+
+    @model_validator(mode="after")
+    def _has_momentum(self) -> SGD:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum")
+        return self
 
     def rule(self, numbers: dict[str, Any]) -> optax.GradientTransformation:
         """Without momentum there is no state."""
@@ -104,7 +118,9 @@ class Lion(Optimizer):
     learning_rate: _RATE = Field(default=1e-4, description="step size, or a schedule")
     b1: _DECAY = 0.9
     b2: _DECAY = 0.99
-    weight_decay: Annotated[Number, Swept(ge=0)] = 1e-3
+    weight_decay: Annotated[Number, Swept(ge=0)] = Field(
+        default=1e-3, description="decay of the kernels per unit of learning rate"
+    )
     formula: ClassVar[str] = "w -= learning_rate * (sign(b1 m + (1 - b1) grad) + weight_decay * w)"
     source: ClassVar[str] = "Chen et al. 2023"
 
@@ -113,7 +129,7 @@ class Lion(Optimizer):
         import optax
 
         n = numbers
-        return optax.lion(n["learning_rate"], n["b1"], n["b2"], weight_decay=n["weight_decay"])
+        return optax.lion(n["learning_rate"], n["b1"], n["b2"], weight_decay=n["weight_decay"], mask=kernels)
 
 
 class RMSProp(Optimizer):

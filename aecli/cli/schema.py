@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
+from json import dumps
 
 import typer
+
+from aecli.cli.common import JsonOption, print_json
 
 NAME = "schema"
 
 
-def command() -> None:
+def command(json: JsonOption = False) -> None:
     """Print the JSON schema of a config, for editors: `aecli schema > aecli.schema.json`."""
     from aecli.config.schema import json_schema
     from aecli.experiment import Experiment
 
-    typer.echo(json.dumps(json_schema(Experiment), indent=2, ensure_ascii=False))
+    found = json_schema(Experiment)
+    if json:
+        print_json(found)
+    else:
+        typer.echo(dumps(found, indent=2, ensure_ascii=False))

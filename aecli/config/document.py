@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from aecli.config.problems import Place
+from aecli.config.problems import Place, Problem
 
 Loc = tuple[str | int, ...]
 
@@ -60,6 +60,20 @@ class Document:
             if spot := self.spots.get(loc[:length]):
                 return spot.key if key and spot.key else spot.value
         return Place(f"{self.file} at {'.'.join(map(str, loc))}" if loc else self.file)
+
+
+def blame(document: Document, location: Loc) -> Callable[[Problem], Place | None]:
+    """Where problems of what a config names are reported: at the key they know, at their own place in a file, or
+    else at `location`.
+    """
+
+    def where(problem: Problem) -> Place | None:
+        own = problem.place
+        if problem.key and not (own and own.line):
+            return document.place(problem.key)
+        return own or document.place(location)
+
+    return where
 
 
 def from_value(value: Mapping[str, Any], name: str) -> Document:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
 import numpy as np
-from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag
+from pydantic import BaseModel, Discriminator, Field, GetCoreSchemaHandler, Tag, model_validator
 from pydantic_core import CoreSchema, core_schema
 
 from aecli.config.part import Part
@@ -34,6 +34,14 @@ class Schedule(Part):
     start: float
     end: float | None = None
     steps: int | None = Field(default=None, gt=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Schedule:
+        if self.kind == "constant" and (self.end is not None or self.steps is not None):
+            raise ValueError("a constant has a start alone: leave end and steps out, or use kind: linear or cosine")
+        if self.kind != "constant" and self.end is None:
+            raise ValueError(f"a {self.kind} schedule needs an end")
+        return self
 
     @property
     def last(self) -> float:

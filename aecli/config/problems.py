@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
 
@@ -35,11 +35,15 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong (`message`), where it is, and what to do about it (`hint`)."""
+    """One thing that is wrong (`message`), where it is, and what to do about it (`hint`).
+
+    `key` is the config's key at fault, where whoever found it knows the key but not its place in the file.
+    """
 
     message: str
     place: Place | None = None
     hint: str | None = None
+    key: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         lines = [f"{self.place}: {self.message}" if self.place else self.message]
@@ -61,9 +65,9 @@ class AecliError(Exception):
         self.problems = tuple(p if isinstance(p, Problem) else Problem(p) for p in problems)
         super().__init__("\n".join(map(str, self.problems)))
 
-    def at(self, place: Place | None) -> AecliError:
-        """The same error, its placeless problems reported at `place`."""
-        return type(self)(*(p if p.place else replace(p, place=place) for p in self.problems))
+    def at(self, where: Callable[[Problem], Place | None]) -> AecliError:
+        """The same error, each problem reported where `where` says that it is."""
+        return type(self)(*(replace(p, place=where(p)) for p in self.problems))
 
 
 class UserError(AecliError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,16 +21,24 @@ def check_grey(x: Float32[np.ndarray, " n *shape"]) -> None:
     low, high = float(x.min()), float(x.max())
     if low < 0 or high > 1:
         hint = "leave data.binarize out, or bring x into [0, 1]: scale: minmax, or none for pixels"
-        raise UserError(
-            Problem(f"data.binarize: values must lie in [0, 1], but go from {low:g} to {high:g}", None, hint)
-        )
+        text = f"data.binarize: values must lie in [0, 1], but go from {low:g} to {high:g}"
+        raise UserError(Problem(text, None, hint, ("data", "binarize")))
 
 
 def drawn(x: Float32[np.ndarray, " n *shape"], stream: str) -> Float32[np.ndarray, " n *shape"]:
     """x_ij ~ Bernoulli(x_ij): 1 where u_ij < x_ij.
 
-    u is uniform on [0, 1) from Philox(SEED, stream), so that 0 and 1 stay as they are.
+    u is uniform on [0, 1) from Philox(SEED, stream), so that 0 and 1 stay as they are, and what a scale fitted on
+    training rows puts outside [0, 1] becomes the nearer of them. In the stream `rows` (a file given later) u is a
+    function of the row itself: it does not depend on the rows beside it.
     """
-    check_grey(x)
+    if stream == "rows":
+        return np.stack([_row(row) for row in x]) if len(x) else x
     draw = np.random.Generator(np.random.Philox(key=np.array([SEED, STREAMS.index(stream)], np.uint64)))
     return (draw.random(x.shape, np.float32) < x).astype(np.float32)
+
+
+def _row(x: Float32[np.ndarray, " *shape"]) -> Float32[np.ndarray, " *shape"]:
+    key = np.frombuffer(hashlib.blake2b(np.ascontiguousarray(x).tobytes(), digest_size=16).digest(), np.uint64)
+    u = np.random.Generator(np.random.Philox(key=key ^ np.uint64(SEED))).random(x.shape, np.float32)
+    return (u < x).astype(np.float32)

@@ -117,14 +117,14 @@ def is_anomaly(split: Split, spec: Data, class_names: tuple[str, ...] | None = N
     """Which rows are anomalies in truth, or None where the labels do not say.
 
     With `data.classes`: those with any other label. Else label 1 or true, where the labels are exactly 0
-    and 1, or booleans (`class_names`: all labels that there are; else this split's own).
+    and 1, or booleans (of this split and, as `class_names`, of the run).
     """
     if split.labels is None:
         return None
     if spec.classes is not None:
         return ~names.among(split.labels, spec.classes)
-    known = names.class_names(split.labels) if class_names is None else class_names
-    binary = split.labels.dtype.kind == "b" or (split.labels.dtype.kind == "i" and set(known) == {"0", "1"})
+    known = {*names.class_names(split.labels), *(class_names or ())}
+    binary = split.labels.dtype.kind == "b" or (split.labels.dtype.kind in "iu" and known == {"0", "1"})
     return split.labels.astype(bool) if binary else None
 
 
@@ -172,7 +172,7 @@ def _divided(raw: Raw, spec: Data) -> tuple[np.ndarray, np.ndarray | None, np.nd
     if empty or len(train) < 2:
         rows = f"{len(train)} rows to train on (2 are needed)" if len(train) < 2 else f"no row to {empty}"
         hint = "name more classes, or use more rows"
-        raise UserError(Problem(f"data.classes leaves {rows}", None, hint))
+        raise UserError(Problem(f"data.classes leaves {rows}", None, hint, ("data", "classes")))
     return train, validation, cut.test
 
 
@@ -182,10 +182,10 @@ def _split(source: Raw, features: Features, spec: Data, rows: np.ndarray | None,
     if rows is not None:
         x, labels, ids = x[rows], _at(labels, rows), _at(ids, rows)
     z = features.transform(x, source.place)
-    if spec.binarize == "dynamic" and name == "train":
-        check_grey(z)  # the training step draws anew each time
-    elif spec.binarize != "none":
-        z = drawn(z, name)
+    if spec.binarize != "none" and name == "train":
+        check_grey(z)
+    if spec.binarize == "static" or (spec.binarize == "dynamic" and name != "train"):
+        z = drawn(z, name)  # else the training step draws anew each time
     return Split(z, labels, index if ids is None else ids.astype(str), index)
 
 

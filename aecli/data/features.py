@@ -142,7 +142,7 @@ def _fitted(u: Float[np.ndarray, " n d"], scale: Scale) -> tuple[np.ndarray, np.
     wild = np.flatnonzero(~(np.isfinite(shift) & np.isfinite(spread)))
     if len(wild):
         message = f"data.scale: column {wild[0]} (from 0) is too large to compute its {scale} scale"
-        raise UserError(Problem(message, None, "bring x to a smaller unit"))
+        raise UserError(Problem(message, None, "bring x to a smaller unit", ("data", "scale")))
     return shift, spread
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Bool, Shaped
 
 MANY = 20  # names listed in a message
+CLASSES = ("data", "classes")
 
 
 def as_labels(values: np.ndarray, name: str, place: Place) -> Shaped[np.ndarray, " n"]:
@@ -70,10 +71,13 @@ def check_classes(labels: np.ndarray | None, classes: Sequence[int | str | bool]
     """Raise UserError where `data.classes` names what no row has, or where there are no labels at all."""
     if labels is None:
         hint = "set data.label to the column (or the key of the .npz) that holds them, or leave data.classes out"
-        raise UserError(Problem(f"data.classes is set, but {name} has no labels", None, hint))
+        raise UserError(Problem(f"data.classes is set, but {name} has no labels", None, hint, CLASSES))
     if not classes:
-        raise UserError(Problem("data.classes is an empty list", None, "name at least one label, or leave it out"))
+        raise UserError(
+            Problem("data.classes is an empty list", None, "name at least one label, or leave it out", CLASSES)
+        )
     known = class_names(labels)
     hints = [(c, did_you_mean(str(c), known[:MANY]) or "") for c in classes if str(c) not in known]
     if hints:
-        raise UserError(*(Problem(f"data.classes: no row of {name} has the label '{c}'", None, h) for c, h in hints))
+        text = f"data.classes: no row of {name} has the label"
+        raise UserError(*(Problem(f"{text} '{c}'", None, hint, CLASSES) for c, hint in hints))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.scipy.special import logsumexp
 from jaxtyping import Array, Float, Int, Key
 
 from aecli.evaluation.metric import Measured, Metric, mean_metric
@@ -72,7 +71,8 @@ def importance_sampled(
 def _estimator(trained: Trained) -> Any:
     """The function of a batch -> nll [batch], effective sample size [batch], block by block of draws.
 
-    Of sum w and sum w^2 only the logarithms are kept, so that memory does not grow with K.
+    Kept are the highest log weight m, sum w / e^m and sum w^2 / e^2m: memory does not grow with K, and sums of
+    numbers near 1 lose no digits where log weights are large.
     """
     autoencoder = trained.autoencoder
     block = max(1, min(DRAWS, VALUES // (ROWS * math.prod(autoencoder.shape))))
@@ -81,18 +81,20 @@ def _estimator(trained: Trained) -> Any:
         posterior, draws = autoencoder.encode(weights, x).posterior, counts[0]
         keys = row_keys(seeds, LIKELIHOOD, rows)
 
-        def add(i: Any, sums: tuple[Any, Any]) -> tuple[Any, Any]:
+        def add(i: Any, sums: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
             numbers = i * block + jnp.arange(block)
             found = _log_weights(autoencoder, weights, x, posterior, keys, numbers)
             found = jnp.where(numbers < draws, found, -jnp.inf)
-            return (
-                jnp.logaddexp(sums[0], logsumexp(found, axis=1)),
-                jnp.logaddexp(sums[1], logsumexp(2 * found, axis=1)),
-            )
+            highest = jnp.maximum(sums[0], jnp.max(found, axis=1))
+            shrink, relative = jnp.exp(sums[0] - highest), jnp.exp(found - highest[:, None])
+            total = sums[1] * shrink + jnp.sum(relative, axis=1)
+            return highest, total, sums[2] * shrink**2 + jnp.sum(relative**2, axis=1)
 
-        nothing = jnp.full(x.shape[0], -jnp.inf)
-        log_sum, log_squares = jax.lax.fori_loop(0, (draws + block - 1) // block, add, (nothing, nothing))
-        return jnp.log(draws.astype(jnp.float32)) - log_sum, jnp.exp(2 * log_sum - log_squares)
+        # A finite start: exp(-inf - -inf) is no number. No log weight of a float32 lies below it.
+        lowest, nothing = jnp.full(x.shape[0], jnp.finfo(jnp.float32).min), jnp.zeros(x.shape[0])
+        blocks = (draws + block - 1) // block
+        highest, total, squares = jax.lax.fori_loop(0, blocks, add, (lowest, nothing, nothing))
+        return jnp.log(draws.astype(jnp.float32)) - jnp.log(total) - highest, total**2 / squares
 
     return estimate
 

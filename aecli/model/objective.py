@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Pass, Weights
+from aecli.model.spec import term_names
 from aecli.model.sums import per_example
 
 Terms = dict[str, Float[Array, " batch"]]
@@ -50,7 +51,7 @@ def masked_mean(values: Float[Array, " batch"], mask: Bool[Array, " batch"]) -> 
 
 def penalty_names(autoencoder: Autoencoder) -> list[str]:
     """`penalties.<i>.<kind>` of each penalty."""
-    return [f"penalties.{i}.{p.kind}" for i, p in enumerate(autoencoder.objective.penalties)]
+    return [name for name in term_names(autoencoder.model, autoencoder.objective) if name.startswith("penalties.")]
 
 
 def units(autoencoder: Autoencoder) -> dict[str, str]:

@@ -76,4 +76,13 @@ def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int,
     for i, penalty in enumerate(objective.penalties):
         if why := penalty.fits(model):
             found.append((("objective", "penalties", i), why))
+    if objective.corruption.kind == "gaussian" and getattr(objective.corruption, "emphasis", 0.0):
+        text = "gaussian noise touches every feature: emphasis has nothing to weigh, remove it"
+        found.append((("objective", "corruption", "emphasis"), text))
     return found
+
+
+def term_names(model: Model, objective: Objective) -> list[str]:
+    """The names of the objective's terms, `loss` first."""
+    rate = ["rate"] if model.bottleneck.stochastic else []
+    return ["loss", "reconstruction", *rate, *(f"penalties.{i}.{p.kind}" for i, p in enumerate(objective.penalties))]

@@ -95,6 +95,8 @@ def _created(run: Run) -> str:
 
 
 def _not_found(text: str, root: Path, names: list[str]) -> UserError:
+    if text and os.path.isfile(text):  # noqa: PTH113
+        return UserError(Problem(f"{text!a} is a file, not a run directory", hint="RUN is what `aecli train` printed"))
     if text and os.path.isdir(text):  # noqa: PTH112
         return UserError(Problem(f"{text!a} is not a run directory", hint="a run directory has a run.json"))
     if not names:

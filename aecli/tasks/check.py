@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from aecli.config.document import blame
 from aecli.config.problems import Problem
 from aecli.data.describe import Description
 from aecli.experiment import Loaded
@@ -47,10 +48,8 @@ def check_data(loaded: Loaded) -> tuple[Description, list[Problem]]:
 
     with blamed_on(loaded.document, ("data", "source")):
         found = describe(loaded.experiment.data)
-    place = loaded.document.place(("data", "source"))
-    if found.problems:
-        return found, [p if p.place else replace(p, place=place) for p in found.problems]
-    return found, []
+    where = blame(loaded.document, ("data", "source"))
+    return found, [replace(p, place=where(p)) for p in found.problems]
 
 
 def _shape(shape: tuple[int, ...]) -> str:

@@ -13,15 +13,8 @@ if TYPE_CHECKING:
 
 
 def training_rows(trained: Trained) -> Float32[np.ndarray, " rows *features"]:
-    """The training rows in the model's space; with `binarize: dynamic`, which leaves them grey, one fixed
-    draw of them.
-    """
-    x = trained.dataset.train.x
-    if trained.experiment.data.binarize == "dynamic":
-        from aecli.data.binarize import drawn
-
-        return drawn(x, "train")
-    return x
+    """The training rows in the model's space (with `binarize: dynamic` one fixed draw of them)."""
+    return trained.split("train")[1].x
 
 
 def training_codes(trained: Trained) -> Float32[np.ndarray, " rows size"]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from aecli.config.problems import Problem, UserError
 from aecli.tasks.output import check_output, columns_of, write_csv, write_npy, write_npz
-from aecli.training.keys import SAMPLING, stream_key
+from aecli.training.keys import EMBEDDING, stream_key
 
 if TYPE_CHECKING:
     from jaxtyping import Float32, Shaped
@@ -74,7 +74,7 @@ def drawn_codes(
     """One draw z ~ q(z|x) a row, its key folded from (seed, row index)."""
 
     def draw(weights: Any, x: Any, row: Any, seeds: Any) -> Any:
-        keys = jax.vmap(lambda s, r: stream_key(s, SAMPLING, r))(seeds, row)
+        keys = jax.vmap(lambda s, r: stream_key(s, EMBEDDING, r))(seeds, row)
         return jax.vmap(lambda q, key: q.sample(key))(trained.autoencoder.encode(weights, x).posterior, keys)
 
     index = np.arange(len(x), dtype=np.uint32)

@@ -75,7 +75,7 @@ def fit(
 
 def mixture_of(trained: Trained, warn: Callable[[str], None] | None = None) -> Mixture:
     """The mixture of a run's training codes: kept in its directory, fitted again for another checkpoint."""
-    path, key = trained.run.path / FILE, {"version": 1, "step": trained.step}
+    path, key = trained.run.path / FILE, {"version": 2, "model": trained.fingerprint}
     if found := kept(path, key):
         return Mixture(**found)
     mixture = fit(training_codes(trained), warn=warn)

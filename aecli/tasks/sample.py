@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import ceil, sqrt
+from math import ceil, prod, sqrt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,7 @@ def sample(
     """
     path = _checked(trained, output)
     _at_least("--count", count, 1)
+    _affordable(trained, count)
     sampler = _sampler(trained, sampler)
     codes = _prior_codes(trained, count, seed) if sampler == "prior" else mixture_of(trained, warn).sample(count, seed)
     return _decoded(trained, codes, ceil(sqrt(count)), sampler, path)
@@ -93,6 +95,7 @@ def interpolate(
     path = _checked(trained, output)
     _at_least("pairs", pairs, 1)
     _at_least("steps", steps, 2)
+    _affordable(trained, pairs * steps)
     name, rows = trained.split(split)
     if 2 * pairs > len(rows.x):
         text = f"{pairs} pairs need {2 * pairs} rows: the {name} split has {len(rows.x)}"
@@ -111,6 +114,7 @@ def traverse(trained: Trained, steps: int = 9, output: str | Path | None = None)
     """
     path = _checked(trained, output)
     _at_least("steps", steps, 2)
+    _affordable(trained, steps * min(MOST_UNITS, trained.autoencoder.model.bottleneck.size))
     known = training_codes(trained)
     units = np.argsort(-known.var(axis=0, dtype=np.float64), kind="stable")[:MOST_UNITS]
     codes = np.tile(known.mean(axis=0, dtype=np.float64), (len(units), steps, 1))
@@ -132,6 +136,7 @@ def manifold(trained: Trained, steps: int = 20, output: str | Path | None = None
     if size != 2:
         text = f"a map needs a code of two units: this one has {size}"
         raise UserError(Problem(text, hint="train with model.bottleneck.size=2, or use --traverse"))
+    _affordable(trained, steps**2)
     right, up = np.quantile(training_codes(trained), np.linspace(*MIDDLE, steps), axis=0).T
     codes = np.stack(np.meshgrid(right, up[::-1]), axis=-1)
     return _decoded(trained, codes.reshape(-1, 2), steps, "map", path)
@@ -142,6 +147,15 @@ def _checked(trained: Trained, output: str | Path | None) -> Path | None:
     if path is not None and path.suffix.lower() == ".png":
         check_drawable(trained.features.shape)
     return path
+
+
+def _affordable(trained: Trained, rows: int) -> None:
+    """UserError where so many rows are more than the machine's memory holds: asked before the first is drawn."""
+    size = prod(trained.features.shape) + trained.autoencoder.model.bottleneck.size
+    needed, there = 8 * rows * size, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > there:
+        text = f"{rows:,} rows need {needed / 2**30:,.0f} GiB of memory, and this machine has {there / 2**30:,.0f}"
+        raise UserError(Problem(text, hint="ask for fewer"))
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from aecli.config.document import blame
 from aecli.config.dump import to_yaml
 from aecli.config.problems import AecliError, Problem, UserError
 from aecli.data.dataset import Dataset
@@ -20,7 +22,8 @@ from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
 from aecli.training.progress import Progress, Silent
 
-FIXED = ("data", "model", "seed", "name")  # what a resumed run cannot change
+# What a resumed run cannot change: what it is, and what an epoch is.
+FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"))
 
 
 @dataclass(frozen=True)
@@ -49,13 +52,15 @@ def train(
 
     UserError for a config or data at fault, DivergedError at a non-finite loss, StoppedError on a signal.
     """
-    from aecli.training.devices import choose, use_cache
+    from aecli.training.devices import use_cache
 
     progress = progress or Silent()
     loaded = load(config, overrides)
     dataset = load_dataset(loaded)
     use_cache()
-    device = choose(loaded.experiment.training.device)
+    loaded = _with_start(loaded, Path(output))
+    device = _device(loaded)
+    refuse_too_large(loaded, dataset, device)
     run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
         **provenance(device=str(device)),
         "argv": argv if argv is not None else sys.argv,
@@ -78,7 +83,7 @@ def resume(
     figures: bool = True,
 ) -> Result:
     """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates."""
-    from aecli.training.devices import choose, use_cache
+    from aecli.training.devices import use_cache
 
     progress = progress or Silent()
     run = open_run(text, Path(output))
@@ -93,9 +98,10 @@ def resume(
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
         use_cache()
+        device = _device(loaded)
+        _check_continues(run, loaded, dataset)  # before anything in the run changes
         write_whole(run.config_path, to_yaml(loaded.experiment))
         run.update(status="running", exit_reason=None, overrides=[*record.get("overrides", []), *(overrides or [])])
-        device = choose(loaded.experiment.training.device)
         return _trained(run, loaded, dataset, device, progress, figures, Path(output))
 
 
@@ -113,11 +119,11 @@ def load_dataset(loaded: Loaded) -> Dataset:
 
 @contextmanager
 def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
-    """Problems without a place are reported at this place of the config."""
+    """Problems without a place are reported at the key they name, or at this place of the config."""
     try:
         yield
     except AecliError as error:
-        raise error.at(document.place(location)) from None
+        raise error.at(blame(document, location)) from None
 
 
 def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str, ...], str, str | None]]:
@@ -134,6 +140,24 @@ def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple
     return found
 
 
+def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
+    """UserError where parameters and optimiser alone exceed the memory there is: no allocator would say it so well."""
+    import jax
+    import jax.numpy as jnp
+
+    from aecli.config.numbers import numbers_of
+    from aecli.training.devices import memory_of
+    from aecli.training.step import program
+
+    made = program(loaded.experiment, dataset.features.shape, len(dataset.train))
+    state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(loaded.experiment, 1))
+    needed, there = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)), memory_of(device)
+    if there is not None and needed > there:
+        text = f"parameters and optimiser need {needed / 2**30:,.0f} GiB, and {device} has {there / 2**30:,.0f}"
+        hint = "make layers narrower: `aecli check` shows the size of each"
+        raise UserError(Problem(text, loaded.document.place(("model",)), hint))
+
+
 def describe_data(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     """What run.json says of the data."""
     rows = {f"{name}_rows": 0 if s is None else len(s.x) for name, s in dataset.splits().items()}
@@ -141,13 +165,45 @@ def describe_data(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     return {"source": experiment.data.source, "sha256": dataset.sha256, "shape": shape, **rows}
 
 
+def _device(loaded: Loaded) -> Any:
+    from aecli.training.devices import choose
+
+    with blamed_on(loaded.document, ("training", "device")):
+        return choose(loaded.experiment.training.device)
+
+
+def _with_start(loaded: Loaded, root: Path) -> Loaded:
+    """`training.initialize_from` as the path of its run: `latest` means the latest before this one is made."""
+    experiment = loaded.experiment
+    if experiment.training.initialize_from is None:
+        return loaded
+    with blamed_on(loaded.document, ("training", "initialize_from")):
+        path = str(open_run(experiment.training.initialize_from, root).path)
+    training = experiment.training.model_copy(update={"initialize_from": path})
+    return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
+
+
+def _check_continues(run: Run, loaded: Loaded, dataset: Dataset) -> None:
+    """UserError where the last checkpoint does not fit the config, e.g. because of another optimiser."""
+    from aecli.training import checkpoint
+    from aecli.training.step import program
+    from aecli.training.trained import restore
+
+    saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
+    if saved is not None:
+        made = program(loaded.experiment, dataset.features.shape, len(dataset.train))
+        with blamed_on(loaded.document, ("training",)):
+            restore(made, loaded.experiment, saved[1])
+
+
 def _reloaded(run: Run, overrides: list[str]) -> Loaded:
     loaded = load(run.config_path, overrides)
     before = load(run.config_path).experiment
-    for name in FIXED:
-        if getattr(before, name) != getattr(loaded.experiment, name):
+    for path in FIXED:
+        if reduce(getattr, path, before) != reduce(getattr, path, loaded.experiment):
             hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"
-            raise UserError(Problem(f"a resumed run cannot change `{name}`", loaded.document.place((name,)), hint))
+            text = f"a resumed run cannot change `{'.'.join(path)}`"
+            raise UserError(Problem(text, loaded.document.place(path), hint))
     return loaded
 
 
@@ -176,7 +232,7 @@ def _status_kept(run: Run) -> Iterator[None]:
         status = {3: "diverged", 130: "stopped", 143: "stopped"}.get(int(error.exit_code), "failed")
         run.update(status=status, exit_reason=error.problems[0].message if error.problems else None)
         raise
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):  # a signal, while nothing had to be saved
         run.update(status="stopped", exit_reason="interrupted")
         raise
     except BaseException as error:

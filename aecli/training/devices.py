@@ -25,6 +25,13 @@ def choose(name: str) -> Any:
         raise UserError(Problem(f"there is no {name} device", hint=hint)) from error
 
 
+def memory_of(device: Any) -> int | None:
+    """The bytes of memory a device has, or None where it does not say."""
+    if device.platform == "cpu":
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return (device.memory_stats() or {}).get("bytes_limit")
+
+
 def cache_folder() -> Path:
     """The folder of compiled programs, one for each JAX version and processor: code of one can crash another."""
     import jax

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 from jaxtyping import Array, Int, Key, UInt
 
-INIT, ORDER, STEP, VALIDATION, EVALUATION, SAMPLING = range(6)
+INIT, ORDER, STEP, VALIDATION, EVALUATION, SAMPLING, EMBEDDING = range(7)
 
 
 def stream_key(seed: UInt[Array, ""] | int, stream: int, index: Int[Array, ""] | int = 0) -> Key[Array, ""]:

@@ -75,6 +75,7 @@ class Trainer:
         held = dataset.validation
         self.held = None if held is None else put(in_batches(held.x, self.program.batch))
         self.put = put
+        self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
     def initial(self) -> State:
         """The state before the first step."""
@@ -82,8 +83,10 @@ class Trainer:
 
     def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
-        training, began = self.experiment.training, time.perf_counter()
-        chunk = self._compiled(state)
+        training, memory = self.experiment.training, memory.under(self.experiment)
+        chunk, began = self._compiled(state), time.perf_counter()
+        if memory.should_stop(training.stop_early):
+            self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
         with (
             Metrics(self.run.metrics) as log,
             Events(self.run.events, resume_at=int(state.step) or None) as events,
@@ -121,7 +124,7 @@ class Trainer:
             bad = int(state.bad)  # waits for the chunk
             seconds = time.perf_counter() - began
             self.clock.step_seconds += seconds
-            self.clock.examples += count * self.program.batch
+            self.clock.examples += count * self.program.batch - (self._padding if step + count == last else 0)
             length = max(1, min(4 * count, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
             if bad >= 0:
                 raise DivergedError(diverged(bad, self.run))
@@ -173,7 +176,7 @@ class Trainer:
         """
         saving = self.experiment.training.checkpoint
         due = self.program.steps_per_epoch * saving.every
-        regular = [s for s in checkpoint.steps(self.run.checkpoints) if s % due == 0 or s == self.total]
+        regular = [s for s in checkpoint.steps(self.run.checkpoints) if s and (s % due == 0 or s == self.total)]
         return {step, *regular[-saving.keep :], *([memory.best_step] if memory.best_step is not None else [])}
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from aecli.experiment import StopEarly
+from aecli.experiment import Experiment, StopEarly
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,15 @@ class Memory:
     lowest: float | None = None
     waited: int = 0
     metrics_bytes: int = 0
+    objective: str = ""
+
+    def under(self, experiment: Experiment) -> Memory:
+        """This memory, its losses forgotten where they were measured under another objective than the experiment's."""
+        now = hashlib.sha256(
+            (experiment.objective.model_dump_json() + str(experiment.training.stop_early)).encode()
+        ).hexdigest()
+        kept = self if self.objective in ("", now) else Memory(metrics_bytes=self.metrics_bytes)
+        return replace(kept, objective=now)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""

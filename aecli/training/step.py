@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, UInt
 
-from aecli.config.numbers import skeleton_of, values_at
+from aecli.config.numbers import numbers_of, skeleton_of, values_at
 from aecli.experiment import Experiment
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
@@ -182,7 +182,10 @@ def program(experiment: Experiment, shape: tuple[int, ...], rows: int) -> Progra
     """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
     skeleton = skeleton_of(experiment)
     training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
+    # An absent number (null) and a present one (NaN) look alike in JSON: the names of those present are told apart.
+    present = str(jax.tree.structure(numbers_of(experiment, 1)))
     parts = (
+        present,
         skeleton.model.model_dump_json(),
         skeleton.objective.model_dump_json(),
         training,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -48,17 +49,38 @@ class Trained:
 
     @cached_property
     def dataset(self) -> Dataset:
-        """The run's own data, read again from its source."""
-        return load_data(self.experiment.data)
+        """The run's own data, read again from its source; UserError where its content has changed since."""
+        found = load_data(self.experiment.data)
+        if found.sha256 != self.run.record.get("data", {}).get("sha256"):
+            source = self.experiment.data.source
+            hint = "its splits and scales would be others: bring the file back, or give rows with --data"
+            raise UserError(Problem(f"{source} is not the data that {self.run.path} was trained on", hint=hint))
+        return found
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of parameters and objective: what is fitted to this autoencoder holds for no other."""
+        digest = hashlib.sha256(self.experiment.model_dump_json(include={"model", "objective"}).encode())
+        for name, array in sorted(checkpoint.flatten(self.weights._asdict()).items()):
+            digest.update(name.encode() + np.ascontiguousarray(array).tobytes())
+        return digest.hexdigest()
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
         """A split of the run's data by name, else test, else validation, else train."""
         for choice in (name,) if name else ("test", "validation", "train"):
             rows = getattr(self.dataset, choice, None)
             if rows is not None:
-                return choice, rows
+                return choice, self._as_evaluated(choice, rows)
         has = [n for n in ("train", "validation", "test") if getattr(self.dataset, n) is not None]
         raise UserError(Problem(f"this run has no {name} split", hint=f"it has: {', '.join(has)}"))
+
+    def _as_evaluated(self, name: str, rows: Split) -> Split:
+        """The training rows that `binarize: dynamic` leaves grey, drawn once like the other splits'."""
+        if name != "train" or self.experiment.data.binarize != "dynamic":
+            return rows
+        from aecli.data.binarize import drawn
+
+        return replace(rows, x=drawn(rows.x, "train"))
 
     def rows(self, data: str | Path | np.ndarray | None, split: str | None = None) -> tuple[str, Split]:
         """The rows of a file or an array, checked against the run's features; or a split of the run's own data."""
@@ -101,7 +123,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
     experiment = load(run.config_path).experiment
     features = read_features(run)
     step, arrays = _choose(run, which, warn)
-    rows = int(run.record.get("data", {}).get("train_rows", 0)) or 1
+    rows = _training_rows(run)
     made = program(experiment, features.shape, rows)
     state = restore(made, experiment, arrays)
     numbers = values_at_end(numbers_of(experiment, experiment.training.epochs * made.steps_per_epoch))
@@ -134,10 +156,20 @@ def read_features(run: Run) -> Features:
         raise DamagedError(Problem(f"damaged: {error}", Place(str(path)))) from error
 
 
+def _training_rows(run: Run) -> int:
+    """How many rows the run was trained on, by its record."""
+    data = run.record.get("data")
+    rows = data.get("train_rows") if isinstance(data, dict) else None
+    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+        raise DamagedError(Problem("damaged: data.train_rows is no number of rows", Place(str(run.record_path))))
+    return rows
+
+
 def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[int, dict[str, np.ndarray]]:
-    if which not in ("best", "last") and not which.isdigit():
+    is_step = which.isascii() and which.isdecimal()
+    if which not in ("best", "last") and not is_step:
         raise UserError(Problem(f"no checkpoint is called '{which}'", hint="best, last, or a step"))
-    if which.isdigit():
+    if is_step:
         if int(which) not in checkpoint.steps(run.checkpoints):
             has = ", ".join(map(str, checkpoint.steps(run.checkpoints))) or "none"
             raise UserError(Problem(f"there is no checkpoint of step {which}", hint=f"there are: {has}"))

@@ -43,13 +43,9 @@ TRICKY = st.sampled_from(
 ) | st.sampled_from(["1_0", ".inf", "=", "%", "'", '"', "? ", "|", ">", "@"])
 WORDS = TEXT | LINES | TRICKY
 FINITE = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
-NUMBERS = FINITE | st.builds(
-    Schedule,
-    kind=st.sampled_from(["constant", "linear", "cosine"]),
-    start=FINITE,
-    end=st.none() | FINITE,
-    steps=st.none() | st.integers(1, 10**9),
-)
+STEPS = st.none() | st.integers(1, 10**9)
+MOVING = st.builds(Schedule, kind=st.sampled_from(["linear", "cosine"]), start=FINITE, end=FINITE, steps=STEPS)
+NUMBERS = FINITE | st.builds(Schedule, kind=st.just("constant"), start=FINITE) | MOVING
 DENSES = st.builds(Dense, widths=st.lists(st.integers(-(2**63) + 1, 2**63 - 1), max_size=20).map(tuple))
 TOYS = st.builds(
     Toy,

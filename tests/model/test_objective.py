@@ -165,3 +165,35 @@ def test_schedules(schedule, step, expected):
     numbers = numbers_of(experiment(objective={"rate": {"weight": schedule}}), total_steps=100)
     value = values_at(numbers, jnp.int32(step))["objective"]["rate"]["weight"]
     assert float(value) == pytest.approx(expected, abs=1e-6)
+
+
+def test_batch_norm_by_hand():
+    """Masked rows count for nothing; running means move by a tenth times the share of real rows, variance unbiased."""
+    from aecli.model.networks.layers import BatchNorm, Mode
+
+    h = np.random.default_rng(0).normal(2.0, 3.0, (8, 3)).astype(np.float32)
+    mask = np.arange(8) < 5
+    norm = BatchNorm(3)
+    out = norm(jnp.asarray(h), Mode(train=True, mask=jnp.asarray(mask)))
+    real = h[:5].astype(np.float64)
+    np.testing.assert_allclose(out[:5], (real - real.mean(0)) / np.sqrt(real.var(0) + 1e-5), rtol=1e-4, atol=1e-5)
+    step = 0.1 * 5 / 8
+    np.testing.assert_allclose(norm.mean[...], step * real.mean(0), rtol=1e-5)
+    np.testing.assert_allclose(norm.variance[...], 1 - step + step * real.var(0, ddof=1), rtol=1e-5)
+    same = norm(jnp.asarray(h[:1]), Mode(train=False))
+    np.testing.assert_allclose(same, norm(jnp.asarray(h), Mode(train=False))[:1], rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        {"kind": "linear", "start": 0.5},
+        {"kind": "cosine", "start": 0.5},
+        {"kind": "constant", "start": 0.1, "end": 0.2},
+    ],
+)
+def test_half_a_schedule_is_refused(schedule):
+    from pydantic import ValidationError
+
+    with pytest.raises(ValidationError):
+        experiment(objective={"rate": {"weight": schedule}})

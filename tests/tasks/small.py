@@ -39,7 +39,7 @@ def trained(
     config = experiment(data={"source": "rows.npy", **(data or {})}, **sections)
     dataset = assemble(source, config.data)
     made = program(config, dataset.features.shape, len(dataset.train))
-    parameters, variables = made.autoencoder.init(jax.random.key(3))
+    parameters, variables = made.autoencoder.init(jax.random.key(step - 4))
     weights = Weights(parameters, variables, values_at_end(numbers_of(config, 1)))
     run = Run(folder / "run")
     run.path.mkdir(exist_ok=True)

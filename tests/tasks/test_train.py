@@ -101,7 +101,9 @@ def test_more_epochs_are_as_if_asked_for_at_once():
     assert files(short) == files(long)
 
 
-@pytest.mark.parametrize("override", ["data.split.seed=1", "model.bottleneck.size=5", "seed=3", "name=other"])
+@pytest.mark.parametrize(
+    "override", ["data.split.seed=1", "model.bottleneck.size=5", "seed=3", "name=other", "training.batch_size=32"]
+)
 def test_a_resumed_run_cannot_change_what_it_is(override):
     run = quick(overrides=["training.epochs=1"])
     with pytest.raises(UserError, match="cannot change"):
@@ -188,7 +190,11 @@ def test_figures_are_made():
             },
             "no validation",
         ),
-        ({"training": {"initialize_from": "nowhere"}, "data": {"source": "x.npy"}}, "nowhere"),
+        ({"training": {"initialize_from": "nowhere"}, "data": {"source": "x.npy"}}, "no runs under"),
+        (
+            {"training": {"stop_early": {"metric": "validation/los"}}, "data": {"source": "x.npy"}},
+            "did you mean 'loss'",
+        ),
         ({"training": {"device": "tpu"}, "data": {"source": "x.npy"}}, "no tpu device"),
     ],
 )
@@ -196,3 +202,72 @@ def test_what_cannot_go_together_is_said(changes, message):
     np.save("x.npy", np.random.default_rng(0).normal(size=(80, 5)))
     with pytest.raises(UserError, match=message):
         quick(changes)
+
+
+def test_an_objective_changed_on_resume_forgets_the_best_of_the_old_one():
+    run = quick(overrides=["training.epochs=3", "objective.rate.weight=0.0"])
+    resume(str(run.path), ["training.epochs=6", "objective.rate.weight=4.0"], figures=False)
+    records = [r for r in Metrics(run.metrics).read() if r["split"] == "validation"]
+    later = {r["step"]: r["values"]["loss"] for r in records[3:]}
+    _, _, memory = checkpoint.latest_good(run.checkpoints, lambda text: None)
+    assert memory["best_step"] == min(later, key=lambda step: later[step])
+
+
+def test_a_stop_before_the_first_step_leaves_no_trace():
+    whole = quick(overrides=["training.checkpoint.keep=3"])
+    import signal
+    from contextlib import contextmanager
+
+    from aecli.training import stopping
+
+    @contextmanager
+    def already():
+        request = stopping.StopRequest()
+        request.signal = signal.SIGINT
+        yield request
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(stopping, "stop_requests", already)
+        with pytest.raises(StoppedError) as caught:
+            quick(overrides=["training.checkpoint.keep=3"], output="stopped")
+    assert caught.value.exit_code == 130
+    assert files(resume("latest", output="stopped", figures=False).run) == files(whole)
+
+
+@pytest.mark.parametrize("every", [2, 3])
+def test_rare_checkpoints_resume_to_the_same_bytes(every):
+    overrides = [f"training.checkpoint.every={every}", "evaluation.every=3", "training.epochs=5"]
+    whole = quick(overrides=overrides)
+    with pytest.raises(StoppedError):
+        quick(overrides=overrides, progress=Stopping(30), output="stopped")
+    with pytest.raises(StoppedError):
+        resume("latest", output="stopped", progress=Stopping(40), figures=False)
+    assert files(resume("latest", output="stopped", figures=False).run) == files(whole)
+
+
+def test_a_changed_source_is_not_evaluated_as_if_it_were_the_same():
+    from aecli.api import open_run
+
+    np.save("x.npy", np.random.default_rng(0).normal(size=(80, 5)))
+    run = quick({"data": {"source": "x.npy"}, "training": {"epochs": 1}})
+    np.save("x.npy", np.random.default_rng(1).normal(size=(120, 5)))
+    with pytest.raises(UserError, match="not the data"):
+        open_run(run.path).evaluate()
+
+
+def test_speed_counts_real_rows():
+    """1437 rows in batches of 1000: two steps an epoch, not 2000 rows."""
+    from aecli.data.dataset import load as load_data
+    from aecli.experiment import load
+    from aecli.runs.run import Run
+    from aecli.training.loop import Clock, Trainer
+    from aecli.training.memory import Memory
+    from aecli.training.progress import Silent
+    from aecli.training.stopping import StopRequest
+
+    experiment = load(CONFIG, ["training.batch_size=1000", "training.epochs=3"]).experiment
+    clock = Clock()
+    run = Run.create(Path("o"), "t", "", {})
+    trainer = Trainer(experiment, load_data(experiment.data), run, Silent(), None, clock)
+    trainer.fit(trainer.initial(), Memory(), StopRequest())
+    assert clock.examples == 3 * 1437

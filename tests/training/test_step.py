@@ -155,3 +155,35 @@ def test_clipping_bounds_the_gradient():
     assert np.linalg.norm(free) > 0.05
     assert np.linalg.norm(clipped) == pytest.approx(0.01, rel=1e-2)
     np.testing.assert_allclose(clipped, free * 0.01 / np.linalg.norm(free), atol=1e-5)
+
+
+def test_an_absent_number_is_another_program():
+    """Clipping or none, dropout or none: configs whose JSON looks alike once their values are blanked."""
+
+    def compiled_for(clip, dropout):
+        return started(experiment(
+            model={"encoder": {"dropout": dropout}}, training={"optimizer": {"kind": "adam", "clip": clip}}
+        ))[0]  # fmt: skip
+
+    assert compiled_for(None, 0.0) is compiled_for(None, 0.0)
+    assert compiled_for(1.0, 0.0) is compiled_for(2.0, 0.0)
+    assert len({id(compiled_for(c, d)) for c in (None, 1.0) for d in (0.0, 0.1)}) == 4
+
+
+@pytest.mark.parametrize("kind", ["adamw", "lion"])
+def test_weight_decay_leaves_learned_variances_and_biases_alone(kind):
+    """With a gradient of zero (every row masked) only kernels move."""
+    decayed = experiment(
+        objective={"reconstruction": {"kind": "gaussian", "variance": "learned"}},
+        training={"optimizer": {"kind": kind, "learning_rate": 0.1, "weight_decay": 0.5}},
+    )
+    made, state, numbers, seed = started(decayed)
+    state = state._replace(parameters=jax.tree.map(lambda p: p + 1.0, state.parameters))
+    after = made.one_step(state, images(ROWS), jnp.full(8, -1), seed, numbers)
+    for path, (old, new) in jax.tree_util.tree_leaves_with_path(
+        jax.tree.map(lambda a, b: (a, b), state.parameters, after.parameters), is_leaf=lambda x: isinstance(x, tuple)
+    ):
+        if path[-1].key == "kernel":
+            np.testing.assert_allclose(new, old * 0.95, rtol=1e-5)
+        else:
+            np.testing.assert_array_equal(new, old)

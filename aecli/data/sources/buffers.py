@@ -72,6 +72,7 @@ def no_keys(want: Want, place: Place, why: str) -> None:
     """Raise UserError where label, id or key are asked for of a source that has none to choose from."""
     if not want.strict:
         return
-    found = [f"data.{word}" for word in ("label", "id", "key") if getattr(want, word) is not None]
+    found = [word for word in ("label", "id", "key") if getattr(want, word) is not None]
     if found:
-        raise UserError(Problem(f"{' and '.join(found)} cannot be read here: {why}", place, f"leave {found[0]} out"))
+        text = f"{' and '.join(f'data.{word}' for word in found)} cannot be read here: {why}"
+        raise UserError(Problem(text, place, f"leave data.{found[0]} out", ("data", found[0])))

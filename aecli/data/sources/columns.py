@@ -103,8 +103,11 @@ def _index(
         return None
     if names is None:
         hint = f"name a column by its index from 0 to {width - 1}, or give the file a header"
-        raise UserError(Problem(f"data.{word}: no column {wanted!r}, the file has no header", place, hint))
-    raise UserError(Problem(f"data.{word}: the file has no column {wanted!r}", place, did_you_mean(str(wanted), names)))
+        raise UserError(
+            Problem(f"data.{word}: no column {wanted!r}, the file has no header", place, hint, ("data", word))
+        )
+    hint = did_you_mean(str(wanted), names)
+    raise UserError(Problem(f"data.{word}: the file has no column {wanted!r}", place, hint, ("data", word)))
 
 
 def _has_extra(width: int, want: Want) -> bool:

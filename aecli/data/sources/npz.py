@@ -105,5 +105,5 @@ class Members:
     def _known(self, word: str, key: str) -> str:
         if key not in self.infos:
             hint = did_you_mean(key, self.infos)
-            raise UserError(Problem(f"data.{word}: the file has no array '{key}'", self.place, hint))
+            raise UserError(Problem(f"data.{word}: the file has no array '{key}'", self.place, hint, ("data", word)))
         return key

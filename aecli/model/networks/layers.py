@@ -58,6 +58,33 @@ class Linear(nnx.Module):
         return jnp.dot(x, w, preferred_element_type=jnp.float32) + self.bias[...]
 
 
+class BatchNorm(nnx.Module):
+    """(h - mean) / sqrt(variance + 1e-5) * scale + bias, by the batch in training and by running means else.
+
+    Rows under the mask count for nothing. The running variance is unbiased, n / (n - 1), and a batch moves the
+    running means by 0.1 times its share of real rows, so that a short last batch does not stand for a full one
+    (Ioffe & Szegedy 2015).
+    """
+
+    def __init__(self, width: int):
+        self.scale, self.bias = nnx.Param(jnp.ones((width,))), nnx.Param(jnp.zeros((width,)))
+        self.mean, self.variance = nnx.BatchStat(jnp.zeros((width,))), nnx.BatchStat(jnp.ones((width,)))
+
+    def __call__(self, h: Float[Array, "batch width"], mode: Mode) -> Float[Array, "batch width"]:
+        """The layer applied; in training the running means move."""
+        mean, variance = self.mean[...], self.variance[...]
+        if mode.train:
+            real = jnp.ones(h.shape[0], bool) if mode.mask is None else mode.mask
+            count = jnp.maximum(jnp.sum(real), 1)
+            mean = jnp.sum(jnp.where(real[:, None], h, 0), axis=0) / count
+            variance = jnp.sum(jnp.where(real[:, None], jnp.square(h - mean), 0), axis=0) / count
+            step = 0.1 * count / h.shape[0]
+            unbiased = variance * count / jnp.maximum(count - 1, 1)
+            self.mean[...] = (1 - step) * self.mean[...] + step * mean
+            self.variance[...] = (1 - step) * self.variance[...] + step * unbiased
+        return (h - mean) * jax.lax.rsqrt(variance + 1e-5) * self.scale[...] + self.bias[...]
+
+
 class Block(nnx.Module):
     """Linear, norm, activation (times a gate), dropout."""
 
@@ -70,9 +97,8 @@ class Block(nnx.Module):
     def __call__(self, x: Float[Array, "batch inputs"], mode: Mode, key: Key[Array, ""] | None, kernel: Any = None):
         """The block applied."""
         h = self.linear(x, kernel)
-        if isinstance(self.norm, nnx.BatchNorm):
-            mask = None if mode.mask is None else mode.mask[:, None]
-            h = self.norm(h, use_running_average=not mode.train, mask=mask if mode.train else None)
+        if isinstance(self.norm, BatchNorm):
+            h = self.norm(h, mode)
         elif self.norm is not None:
             h = self.norm(h)
         h = activation(self.activation)(h)
@@ -118,7 +144,7 @@ def blocks(spec: Any, inputs: int, precision: Precision, rngs: nnx.Rngs, *, tied
 
 def _norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
     if kind == "batch":
-        return nnx.BatchNorm(width, use_fast_variance=False, rngs=rngs)
+        return BatchNorm(width)
     return nnx.LayerNorm(width, use_fast_variance=False, rngs=rngs) if kind == "layer" else None
 
 

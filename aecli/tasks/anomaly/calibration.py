@@ -79,7 +79,7 @@ def calibrate(
         raise UserError(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
-    path, key = trained.run.path / FILE, {"version": 1, "step": trained.step, "score": kind}
+    path, key = trained.run.path / FILE, {"version": 2, "model": trained.fingerprint, "score": kind}
     arrays = kept(path, key)
     if arrays is None:
         arrays = _fitted(trained, kind)

@@ -10,12 +10,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from aecli.config.problems import Problem, UserError, did_you_mean
+from aecli.model.sums import per_example
 from aecli.tasks.blocks import in_blocks
 from aecli.training.keys import EVALUATION, stream_key
 
 if TYPE_CHECKING:
     from jaxtyping import Array, Float, Float32, Float64
 
+    from aecli.model.reconstructions.reconstruction import Reconstruction
     from aecli.training.trained import Trained
 
 Kind = Literal["reconstruction", "likelihood", "latent_distance"]
@@ -77,8 +79,9 @@ def _reconstruction(trained: Trained, weights: Any, x: Float[Array, " batch *fea
     """The reconstruction's own loss at the mean code, summed over features."""
     autoencoder = trained.autoencoder
     output = autoencoder.decode(weights, autoencoder.encode(weights, x).mean)
-    loss = autoencoder.objective.reconstruction.loss(x, output)
-    return jnp.sum(loss, axis=range(1, loss.ndim))
+    reconstruction = autoencoder.objective.reconstruction
+    inside, beyond = _within(reconstruction, x)
+    return per_example(reconstruction.loss(inside, output)) + beyond
 
 
 def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *features"]) -> Float[Array, " batch"]:
@@ -93,6 +96,19 @@ def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *feature
     z = posterior.at(noise)
     charge = jnp.sum(posterior.log_prob(z) - bottleneck.prior.log_prob(z), axis=-1)
     output = autoencoder.decode(weights, z.reshape(-1, bottleneck.size))
-    log_prob = output.log_prob(jnp.tile(x, (DRAWS, *[1] * (x.ndim - 1))))
-    log_prob = jnp.sum(log_prob, axis=range(1, log_prob.ndim)).reshape(charge.shape)
-    return jnp.log(DRAWS) - jax.nn.logsumexp(log_prob - charge, axis=0)
+    inside, beyond = _within(autoencoder.objective.reconstruction, x)
+    log_prob = per_example(output.log_prob(jnp.tile(inside, (DRAWS, *[1] * (x.ndim - 1))))).reshape(charge.shape)
+    return jnp.log(DRAWS) - jax.nn.logsumexp(log_prob - charge, axis=0) + beyond
+
+
+def _within(
+    reconstruction: Reconstruction, x: Float[Array, " batch *features"]
+) -> tuple[Float[Array, " batch *features"], Float[Array, " batch"]]:
+    """The nearest x that the reconstruction has a loss for, and the squared distance to it, which a score adds.
+
+    A cross entropy of x outside [0, 1] falls without bound: the oddest rows would score as the most normal.
+    """
+    if not reconstruction.binary:
+        return x, jnp.zeros(x.shape[0])
+    inside = jnp.clip(x, 0, 1)
+    return inside, per_example(jnp.square(x - inside))
