@@ -28,8 +28,11 @@ ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, 
 MetricGroup = Literal["reconstruction", "likelihood", "representation"]
 
 
-# Annotates a section that may be `none`.
-NONE = BeforeValidator(lambda v: None if v == "none" else v, json_schema_input_type=Literal["none"] | None)
+def _or_none(section: Any) -> BeforeValidator:
+    """Annotates a section that may be `none`."""
+    return BeforeValidator(
+        lambda v: None if v == "none" else v, json_schema_input_type=section | Literal["none"] | None
+    )
 
 
 class EMA(Part):
@@ -66,8 +69,10 @@ class Training(Spec):
     batch_size: int = Field(default=128, ge=1, le=1_000_000)
     optimizer: Annotated[Optimizer, OPTIMIZERS] = Adam()
     precision: Precision = Field(default="float32", description="of products; parameters are float32 always")
-    average: Annotated[EMA | None, NONE] = Field(default=None, description="none, or {kind: ema, decay}")
-    stop_early: Annotated[StopEarly | None, NONE] = Field(default=None, description="none, or {metric, patience}")
+    average: Annotated[EMA | None, _or_none(EMA)] = Field(default=None, description="none, or {kind: ema, decay}")
+    stop_early: Annotated[StopEarly | None, _or_none(StopEarly)] = Field(
+        default=None, description="none, or {metric, patience}"
+    )
     checkpoint: Checkpointing = Checkpointing()
     initialize_from: str | None = Field(default=None, description="a run whose parameters are the start")
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"

@@ -1,16 +1,14 @@
-"""Shared by all tests: strict numerics, and small experiments to build from."""
+"""Shared by all tests: an empty folder each, and a cache of compiled programs of their own."""
 
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
-os.environ.setdefault("MPLBACKEND", "Agg")
-
-import jax
 import pytest
 
-jax.config.update("jax_numpy_rank_promotion", "allow")
-jax.config.update("jax_numpy_dtype_promotion", "standard")
+# Compiled programs are kept beside pytest's own cache, not in the user's.
+os.environ["AECLI_CACHE"] = str(Path(__file__).parents[1] / ".pytest_cache" / "aecli")
 
 
 @pytest.fixture(autouse=True)

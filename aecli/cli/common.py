@@ -37,6 +37,14 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(_finite(value), ensure_ascii=False))
 
 
+def written(run: Trained, output: Path, rows: int, json: bool) -> None:
+    """What a command that writes a file tells of it: its path, or as JSON {"run", "output", "rows"}."""
+    if json:
+        print_json({"run": str(run.run.path), "output": str(output), "rows": rows})
+    else:
+        typer.echo(str(output))
+
+
 def note(text: str) -> None:
     """A line on stderr."""
     sys.stderr.write(text + "\n")

@@ -11,12 +11,14 @@ from aecli.cli.common import (
     OUTPUTS,
     CheckpointOption,
     DataOption,
+    JsonOption,
     Root,
     RunArgument,
     SeedOption,
     SplitOption,
     open_trained,
-)  # fmt: skip
+    written,
+)
 
 NAME = "embed"
 
@@ -30,10 +32,11 @@ def command(
     seed: SeedOption = 0,
     runs: Root = OUTPUTS,
     checkpoint: CheckpointOption = "best",
+    json: JsonOption = False,
 ) -> None:
     """Write the code of each row, in input order."""
     from aecli.tasks.embed import embed
 
     trained = open_trained(run, runs, checkpoint)
-    embed(trained, data, output, stochastic=stochastic, seed=seed, split=split)
-    typer.echo(str(output))
+    found = embed(trained, data, output, stochastic=stochastic, seed=seed, split=split)
+    written(trained, output, len(found.codes), json)

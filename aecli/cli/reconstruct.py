@@ -11,10 +11,12 @@ from aecli.cli.common import (
     OUTPUTS,
     CheckpointOption,
     DataOption,
+    JsonOption,
     Root,
     RunArgument,
     SplitOption,
     open_trained,
+    written,
 )
 
 NAME = "reconstruct"
@@ -27,10 +29,11 @@ def command(
     split: SplitOption = None,
     runs: Root = OUTPUTS,
     checkpoint: CheckpointOption = "best",
+    json: JsonOption = False,
 ) -> None:
     """Write x-hat for each row: what the autoencoder makes of it (denoised, where the input is noisy)."""
     from aecli.tasks.reconstruct import reconstruct
 
     trained = open_trained(run, runs, checkpoint)
-    reconstruct(trained, data, output, split=split)
-    typer.echo(str(output))
+    found = reconstruct(trained, data, output, split=split)
+    written(trained, output, len(found.ids), json)

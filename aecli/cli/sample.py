@@ -7,7 +7,17 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, CheckpointOption, Root, RunArgument, SeedOption, note, open_trained
+from aecli.cli.common import (
+    OUTPUTS,
+    CheckpointOption,
+    JsonOption,
+    Root,
+    RunArgument,
+    SeedOption,
+    note,
+    open_trained,
+    written,
+)
 
 NAME = "sample"
 
@@ -31,6 +41,7 @@ def command(
     seed: SeedOption = 0,
     runs: Root = OUTPUTS,
     checkpoint: CheckpointOption = "best",
+    json: JsonOption = False,
 ) -> None:
     """Generate: draw codes and decode them, or walk through the space of codes."""
     from aecli.config.problems import Problem, UserError
@@ -43,11 +54,11 @@ def command(
         raise UserError(Problem(f"--{' and --'.join(asked)} exclude one another", hint="choose one"))
     trained = open_trained(run, runs, checkpoint)
     if interpolate:
-        sample.interpolate(trained, steps=interpolate, seed=seed, output=output)
+        found = sample.interpolate(trained, steps=interpolate, seed=seed, output=output)
     elif traverse:
-        sample.traverse(trained, traverse, output)
+        found = sample.traverse(trained, traverse, output)
     elif manifold:
-        sample.manifold(trained, manifold, output)
+        found = sample.manifold(trained, manifold, output)
     else:
-        sample.sample(trained, count, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
-    typer.echo(str(output))
+        found = sample.sample(trained, count, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
+    written(trained, output, len(found.samples), json)

@@ -63,13 +63,13 @@ class Document:
 
 
 def blame(document: Document, location: Loc) -> Callable[[Problem], Place | None]:
-    """Where problems of what a config names are reported: at the key they know, at their own place in a file, or
-    else at `location`.
+    """Where problems of what a config names are reported: on their own line of a file, else at the key they know if
+    the config has it, else at `location`.
     """
 
     def where(problem: Problem) -> Place | None:
         own = problem.place
-        if problem.key and not (own and own.line):
+        if problem.key in document.spots and problem.key and not (own and own.line):
             return document.place(problem.key)
         return own or document.place(location)
 

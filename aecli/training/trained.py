@@ -67,12 +67,12 @@ class Trained:
 
     def split(self, name: str | None = None) -> tuple[str, Split]:
         """A split of the run's data by name, else test, else validation, else train."""
+        splits = self.dataset.splits()
         for choice in (name,) if name else ("test", "validation", "train"):
-            rows = getattr(self.dataset, choice, None)
+            rows = splits.get(choice)
             if rows is not None:
                 return choice, self._as_evaluated(choice, rows)
-        has = [n for n in ("train", "validation", "test") if getattr(self.dataset, n) is not None]
-        raise UserError(Problem(f"this run has no {name} split", hint=f"it has: {', '.join(has)}"))
+        raise UserError(Problem(f"this run has no {name} split", hint=f"it has: {', '.join(splits)}"))
 
     def _as_evaluated(self, name: str, rows: Split) -> Split:
         """The training rows that `binarize: dynamic` leaves grey, drawn once like the other splits'."""

@@ -23,6 +23,9 @@ def read(source: str, want: Want) -> Raw:
     Raises UserError for ragged rows and for text in a column of numbers, with row, column and line of each.
     """
     path = Path(source)
+    if want.strict and want.key is not None:
+        text = "data.key cannot be read here: a .csv holds one table"
+        raise UserError(Problem(text, Place(source), "leave data.key out", ("data", "key")))
     columns = columns_of(_first_row(path), want, Place(source))
     found = _quick(path, columns) or _slow(path, columns)
     x, labels, ids = found

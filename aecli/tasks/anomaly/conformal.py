@@ -1,7 +1,8 @@
 """Thresholds and p-values from the scores of held-out normal rows, whatever their distribution.
 
 Where a normal row is exchangeable with the calibration rows, its p-value is at most r with probability at
-most r (Vovk et al. 2005; Laxhammar & Falkman 2015).
+most r (Vovk et al. 2005; Laxhammar & Falkman 2015). The calibration rows are the validation rows, which also chose
+the best checkpoint: a choice among a few numbers, so exchangeability holds nearly, not exactly.
 """
 
 from __future__ import annotations

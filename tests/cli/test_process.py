@@ -1,0 +1,77 @@
+"""Commands as processes of their own: true exit codes, stdout apart from stderr, signals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import begun, done, process, refused, written
+from tests.cli.conftest import DENSE
+
+LONG = DENSE.replace("epochs: 2", "epochs: 100000, checkpoint: {every: 100000}") + "evaluation: {every: 100000}\n"
+
+
+def when_training() -> Path:
+    """The run that another process has begun, once it has trained an epoch."""
+    for _ in range(600):
+        if found := [path for path in Path("outputs").rglob("metrics.jsonl") if path.stat().st_size]:
+            return found[0].parent
+        time.sleep(0.1)
+    raise AssertionError("nothing was trained within a minute")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_stops_after_saving_and_resume_finishes(number, code):
+    child = begun("train", written(LONG))
+    run = when_training()
+    if number == signal.SIGTERM:
+        assert f"the run {run} is in use" in refused("resume", run)
+    child.send_signal(number)
+    out, err = child.communicate(timeout=60)
+    assert (child.returncode, out) == (code, "")
+    assert "stopped at step" in err
+    assert "Traceback" not in err
+    record = json.loads((run / "run.json").read_text())
+    assert record["status"] == "stopped"
+    (saved,) = (run / "checkpoints").iterdir()
+    assert f"stopped at step {saved.name} of 600000" in record["exit_reason"]
+    epochs = int(saved.name) // 6 + 2
+    assert Path(done("resume", "latest", f"training.epochs={epochs}").last) == run
+    record = json.loads((run / "run.json").read_text())
+    assert record["status"] == "completed"
+    steps = [json.loads(line)["step"] for line in (run / "metrics.jsonl").read_text().splitlines()]
+    trained = [step for step in steps if step % 6 == 0]
+    assert trained == steps
+    assert sorted(set(steps)) == [6 * (i + 1) for i in range(epochs)]
+
+
+def test_a_broken_config_is_exit_2_on_stderr_alone():
+    found = process("train", written(DENSE + "sed: 1\n"))
+    assert (found.code, found.out) == (2, "")
+    assert found.err == "error: c.yaml:6:1: unknown key 'sed'\n    sed: 1\n    ^\n  did you mean 'seed'?\n"
+
+
+def test_a_reader_that_goes_away_early_is_no_error():
+    child = begun("schema")
+    assert child.stdout
+    assert child.stdout.read(1) == "{"
+    child.stdout.close()
+    assert child.stderr
+    assert child.stderr.read() == ""
+    child.stderr.close()
+    assert child.wait(timeout=60) == 0
+
+
+def test_help_comes_at_once():
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "aecli", "--help"], check=True, capture_output=True)
+        seconds.append(time.perf_counter() - began)
+    assert min(seconds) < 0.8  # 0.4 s on an idle machine; this one may be busy
