@@ -103,6 +103,10 @@ def _not_found(text: str, root: Path, names: list[str]) -> UserError:
         return _none_yet(root)
     near = difflib.get_close_matches(text, names, n=3, cutoff=0.5)
     near += [] if near else [name for name in names if text.strip("/") and text.strip("/") in name]
+    if not near:
+        folders = {name.rpartition("/")[0] for name in names}
+        close = difflib.get_close_matches(text.strip("/"), folders, n=1)
+        near = [name for name in names if name.rpartition("/")[0] in close]
     hint = f"the nearest: {_listed(near)}" if near else f"the runs there: {_listed(names)}"
     return UserError(Problem(f"no run under {root} is called {text!a}", hint=hint))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from aecli.config.names import check_name
 from aecli.config.problems import DamagedError, Place, Problem, UserError
+from aecli.experiment import Loaded, load
 from aecli.runs.files import cannot, read_json, sync_folder, to_json, write_whole
 
 _ATTEMPTS = 100
@@ -76,6 +77,14 @@ class Run:
         """What run.json holds; DamagedError where it does not hold it any more."""
         return read_json(self.record_path)
 
+    @property
+    def data(self) -> dict[str, Any]:
+        """What the record says of the data the run was trained on; DamagedError where it says nothing."""
+        found = self.record.get("data")
+        if not isinstance(found, dict):
+            raise DamagedError(Problem("damaged: it says nothing of the run's data", Place(str(self.record_path))))
+        return found
+
     def update(self, **changes: Any) -> None:
         """Replace keys of run.json (a nested mapping as a whole, too) and write it whole."""
         write_whole(self.record_path, to_json({**self.record, **changes}))
@@ -92,6 +101,13 @@ class Run:
             raise DamagedError(Problem(f"damaged: this is not text ({error})", place)) from None
         except OSError as error:
             raise cannot("read", self.config_path, error) from error
+
+    def config(self, overrides: list[str] | None = None) -> Loaded:
+        """The config with these overrides; DamagedError where it is missing or no text, UserError where it was
+        edited into none.
+        """
+        _ = self.config_text  # raises where the file itself is damaged
+        return load(self.config_path, overrides)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

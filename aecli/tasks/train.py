@@ -94,7 +94,7 @@ def resume(
             return Result(run, "completed", record.get("metrics", {}))
         loaded = _reloaded(run, overrides or [])
         dataset = load_dataset(loaded)
-        if record.get("data", {}).get("sha256") != dataset.sha256:
+        if run.data.get("sha256") != dataset.sha256:
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
         use_cache()
@@ -197,8 +197,7 @@ def _check_continues(run: Run, loaded: Loaded, dataset: Dataset) -> None:
 
 
 def _reloaded(run: Run, overrides: list[str]) -> Loaded:
-    loaded = load(run.config_path, overrides)
-    before = load(run.config_path).experiment
+    loaded, before = run.config(overrides), run.config().experiment
     for path in FIXED:
         if reduce(getattr, path, before) != reduce(getattr, path, loaded.experiment):
             hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"

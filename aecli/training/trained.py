@@ -19,7 +19,7 @@ from aecli.config.problems import DamagedError, Place, Problem, UserError
 from aecli.data.dataset import Dataset, Split, read_rows
 from aecli.data.dataset import load as load_data
 from aecli.data.features import Features
-from aecli.experiment import Experiment, load
+from aecli.experiment import Experiment
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.runs.run import Run
@@ -51,7 +51,7 @@ class Trained:
     def dataset(self) -> Dataset:
         """The run's own data, read again from its source; UserError where its content has changed since."""
         found = load_data(self.experiment.data)
-        if found.sha256 != self.run.record.get("data", {}).get("sha256"):
+        if found.sha256 != self.run.data.get("sha256"):
             source = self.experiment.data.source
             hint = "its splits and scales would be others: bring the file back, or give rows with --data"
             raise UserError(Problem(f"{source} is not the data that {self.run.path} was trained on", hint=hint))
@@ -120,7 +120,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
 
     UserError where there is none yet; DamagedError where a file of it is not what was written.
     """
-    experiment = load(run.config_path).experiment
+    experiment = run.config().experiment
     features = read_features(run)
     step, arrays = _choose(run, which, warn)
     rows = _training_rows(run)
@@ -158,8 +158,7 @@ def read_features(run: Run) -> Features:
 
 def _training_rows(run: Run) -> int:
     """How many rows the run was trained on, by its record."""
-    data = run.record.get("data")
-    rows = data.get("train_rows") if isinstance(data, dict) else None
+    rows = run.data.get("train_rows")
     if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
         raise DamagedError(Problem("damaged: data.train_rows is no number of rows", Place(str(run.record_path))))
     return rows

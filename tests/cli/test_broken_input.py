@@ -87,7 +87,9 @@ CONFIGS: dict[str, tuple[str | bytes, str, str]] = {
     "a schedule without its start": (
         SOUND + "objective: {rate: {weight: {kind: linear, end: 1}}}\n", r"2:\d+", "'start' is required",
     ),
-    "unknown metric group": (SOUND + "evaluation: {metrics: [likelyhood]}\n", "2:24", "(\n.*){2}\n  did you mean 'likelihood'?"),
+    "unknown metric group": (
+        SOUND + "evaluation: {metrics: [likelyhood]}\n", "2:24", "(\n.*){2}\n  did you mean 'likelihood'?",
+    ),
     "early stop on nothing": (
         "data: {source: digits, split: {validation: 0.0}}\ntraining: {stop_early: {metric: validation/loss}}\n",
         r"2:\d+", "there is no validation split to measure validation/loss on",

@@ -91,6 +91,14 @@ def test_embed_is_deterministic_and_stochastic_by_seed(runs):
     assert drawn.shape == mean.shape == (180, 3)
 
 
+@pytest.mark.parametrize("command", [["embed"], ["reconstruct"], ["sample", "--count", 180]])
+def test_json_says_what_was_written(runs, command):
+    report = done(command[0], runs.dense, "--output", "x.npy", "--json", *command[1:]).json
+    assert report["run"] == str(runs.dense)
+    assert report["output"] == "x.npy"
+    assert report["rows"] == len(np.load("x.npy")) == 180
+
+
 @pytest.mark.parametrize("name", ["codes.npy", "codes.npz", "codes.csv"])
 def test_an_output_that_exists_is_replaced_whole_by_equal_bytes(runs, name):
     done("embed", runs.dense, "--output", name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
@@ -44,13 +46,10 @@ def test_train_in_json_is_one_object_and_overrides_reach_the_run():
     assert record["metrics"] == report["metrics"]
 
 
-def test_quiet_leaves_stderr_empty():
-    assert done("--quiet", "train", written(DENSE)).err == ""
-
-
-def test_the_file_stem_is_the_name_of_a_run_without_one():
-    text = DENSE.replace("name: t/dense\n", "")
-    assert Path(done("train", written(text, "my_first.yaml")).last).parent == Path("outputs/my_first")
+def test_the_file_stem_is_the_name_of_a_run_without_one_and_quiet_leaves_stderr_empty():
+    found = done("--quiet", "train", written(DENSE.replace("name: t/dense\n", ""), "my_first.yaml"))
+    assert Path(found.last).parent == Path("outputs/my_first")
+    assert found.err == ""
 
 
 def test_divergence_is_exit_3_and_the_record_says_so():
@@ -148,3 +147,13 @@ def test_check_names_every_problem_of_config_and_overrides_at_once():
     ]
     assert "did you mean 'training'?" in found.err
     assert "did you mean 'size'?" in found.err
+
+
+def test_a_signal_while_the_run_is_measured_stops_it_and_resume_finishes(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setattr("aecli.tasks.finish.finish", lambda *a, **k: os.kill(os.getpid(), signal.SIGTERM))
+        assert aecli("train", written(DENSE)).code == 143
+    (record,) = Path("outputs").rglob("run.json")
+    assert json.loads(record.read_text())["status"] == "stopped"
+    done("resume", record.parent)
+    assert json.loads(record.read_text())["status"] == "completed"
