@@ -17,7 +17,7 @@ from aecli.training.trained import open_trained as _open_trained
 if TYPE_CHECKING:
     from aecli.tasks.anomaly.verdict import Verdict
 
-Rows = str | Path | np.ndarray | None
+Rows = str | Path | np.ndarray | list | None
 
 
 class OpenRun:
@@ -25,6 +25,9 @@ class OpenRun:
 
     def __init__(self, trained: Trained):
         self.trained = trained
+
+    def __repr__(self) -> str:
+        return f"OpenRun({str(self.path)!r}, step={self.trained.step})"
 
     @property
     def path(self) -> Path:
@@ -43,11 +46,11 @@ class OpenRun:
 
     def embed(self, data: Rows = None, *, split: str | None = None) -> np.ndarray:
         """The mean code of each row, [rows, size]."""
-        return self.trained.encode(self.trained.rows(data, split)[1].x)
+        return self.trained.encode(self.trained.rows(_rows(data), split)[1].x)
 
     def reconstruct(self, data: Rows = None, *, split: str | None = None) -> np.ndarray:
         """x-hat of each row, in the data's units."""
-        x = self.trained.rows(data, split)[1].x
+        x = self.trained.rows(_rows(data), split)[1].x
         return self.trained.features.inverse(self.trained.reconstruct(x))
 
     def decode(self, codes: np.ndarray) -> np.ndarray:
@@ -65,7 +68,7 @@ class OpenRun:
         """What `aecli eval --json` prints."""
         from aecli.tasks.evaluate import evaluate
 
-        return evaluate(self.trained, data, split, metrics, importance_samples=importance_samples)
+        return evaluate(self.trained, _rows(data), split, metrics, importance_samples=importance_samples)
 
     def sample(self, count: int, *, sampler: str = "auto", seed: int = 0) -> np.ndarray:
         """Draws from the prior or the fitted mixture, in the data's units."""
@@ -77,7 +80,7 @@ class OpenRun:
         """`scores`, `p_values` and `flags` of each row; the threshold comes from held-out normal rows."""
         from aecli.tasks.anomaly import judge
 
-        return judge(self.trained, data, split)
+        return judge(self.trained, _rows(data), split)
 
 
 def train(
@@ -112,3 +115,7 @@ def open_run(
 
 def _opened(result: Result) -> OpenRun:
     return OpenRun(_open_trained(result.run))
+
+
+def _rows(data: Rows) -> str | Path | np.ndarray | None:
+    return np.asarray(data) if isinstance(data, list) else data

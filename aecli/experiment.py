@@ -136,8 +136,8 @@ def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] 
 
     if isinstance(config, Experiment):
         config = config.model_dump(mode="json")
-    document = from_value(config, "config") if isinstance(config, dict) else read_file(Path(config))
-    document = apply(document, list(overrides or []))
+    document = from_value(config, "config") if isinstance(config, dict) else read_file(Path(config), partial=True)
+    document = apply(document, list(overrides or []), partial=True)
     experiment = validate(document, Experiment)
     if "name" not in experiment.model_fields_set and not isinstance(config, dict):
         experiment = experiment.model_copy(update={"name": name_of(config)})

@@ -42,7 +42,7 @@ def fit(
         result, calibration = fit_run(config_or_data, overrides, output=output, progress=progress)
     if not context.obj["quiet"]:
         rate, rows = calibration.false_positive_rate, len(calibration.scores)
-        note(f"threshold {calibration.threshold:.6g}: false positive rate {rate:g}, from {rows} held-out normal rows")
+        note(f"threshold {calibration.threshold:.6g}: false positive rate {rate:g}, from {rows} held-out rows")
     if json:
         print_json(result.to_dict())
     else:
@@ -68,7 +68,7 @@ def score(
 
     path = check_output(output, SUFFIXES) if output else None
     trained = open_trained(run, runs, checkpoint)
-    verdict = judge(trained, data, split, warn=lambda text: note(f"warning: {text}"))
+    verdict = judge(trained, data, split)
     if path:
         verdict.write(path)
     report = {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
@@ -76,6 +76,8 @@ def score(
         print_json(report)
     else:
         typer.echo(_shown(report))
+    for text in report["notes"]:
+        note(f"warning: {text}")
     for figure in draw_verdict(trained, verdict):
         if not context.obj["quiet"]:
             note(str(figure))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aecli.cli.common import Overrides
+from aecli.cli.common import JsonOption, Overrides, print_json
+
+if TYPE_CHECKING:
+    from aecli.experiment import Loaded
 
 NAME = "check"
 
@@ -16,28 +20,36 @@ def command(
     config: Annotated[Path, typer.Argument(help="A YAML file.")],
     overrides: Overrides = None,
     only_config: Annotated[bool, typer.Option("--config-only", help="Stop after the config.")] = False,
+    json: JsonOption = False,
 ) -> None:
     """Print the resolved config, then the data, then the model, without training."""
     from aecli.config.dump import to_yaml
     from aecli.experiment import load
 
     loaded = load(config, overrides)
-    typer.echo(to_yaml(loaded.experiment).rstrip())
-    if only_config:
-        return
+    found = {"config": loaded.experiment.model_dump(mode="json")}
+    if not json:
+        typer.echo(to_yaml(loaded.experiment).rstrip())
+    if not only_config:
+        found |= _examined(loaded, quiet=json)
+    if json:
+        print_json(found)
+
+
+def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
+    """The data and the model, said as they become known: the data come first, whatever is wrong with them."""
     from aecli.config.problems import UserError
     from aecli.tasks.check import check_data, check_model
     from aecli.tasks.train import load_dataset
 
-    found, problems = check_data(loaded)
-    typer.echo("\n# data")
-    for line in found.lines:
-        typer.echo(line)
-    for text in found.warnings:
-        typer.echo(f"warning: {text}")
+    say = (lambda text: None) if quiet else typer.echo
+    data, problems = check_data(loaded)
+    for line in ("\n# data", *data.lines, *(f"warning: {text}" for text in data.warnings)):
+        say(line)
     if problems:
         raise UserError(*problems)
     dataset = load_dataset(loaded)
-    typer.echo("\n# model")
-    for line in check_model(loaded, dataset.features.shape, len(dataset.train)):
-        typer.echo(line)
+    model = check_model(loaded, dataset.features.shape, len(dataset.train))
+    for line in ("\n# model", *model.lines):
+        say(line)
+    return {"data": data.to_dict(), "model": asdict(model)}

@@ -6,6 +6,8 @@ import json
 import math
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -35,6 +37,18 @@ def open_trained(run: str, root: Path, checkpoint: str = "best") -> Trained:
 def print_json(value: Any) -> None:
     """One JSON object; what is not finite is null."""
     typer.echo(json.dumps(_finite(value), ensure_ascii=False))
+
+
+@contextmanager
+def told_when_stopped(json: bool) -> Iterator[None]:
+    """With `--json` a run that a signal stopped is told of on stdout too, for the script that waits for it."""
+    try:
+        yield
+    except Exception as error:
+        run = getattr(error, "run", None)
+        if json and run is not None:
+            print_json({"run": str(run), "status": "stopped", "metrics": {}})
+        raise
 
 
 def written(run: Trained, output: Path, rows: int, json: bool) -> None:

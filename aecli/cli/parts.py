@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
@@ -32,8 +32,9 @@ def command(
         for part in parts:
             typer.echo(f"  {part['kind']:<16}{part['formula']}")
             for name, about in part["parameters"].items():
-                text = f"{name}: {about['default']}" if "default" in about else name
-                typer.echo(f"      {text:<28}{about['description']}".rstrip())
+                text = f"{name}: {_yaml(about['default'])}"
+                choices = f" ({' | '.join(about['choices'])})" if about["choices"] else ""
+                typer.echo(f"      {text:<28}{about['description']}{choices}".rstrip())
             if part["source"]:
                 typer.echo(f"      ({part['source']})")
 
@@ -42,8 +43,15 @@ def _described(kind: str, part: Any) -> dict[str, Any]:
     parameters = {}
     for name, field in part.model_fields.items():
         if name != "kind":
-            parameters[name] = {"default": _plain(field.default), "description": field.description or ""}
+            choices = [str(c) for c in get_args(field.annotation) if isinstance(c, str)]
+            about = {"default": _plain(field.default), "description": field.description or "", "choices": choices}
+            parameters[name] = about
     return {"kind": kind, "formula": part.formula, "source": part.source, "parameters": parameters}
+
+
+def _yaml(value: Any) -> str:
+    words = {None: "null", True: "true", False: "false"}
+    return words[value] if value is None or isinstance(value, bool) else str(value)
 
 
 def _plain(value: Any) -> Any:

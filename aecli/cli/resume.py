@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, RunArgument, print_json
+from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, RunArgument, print_json, told_when_stopped
 
 NAME = "resume"
 
@@ -22,7 +22,7 @@ def command(
     """Go on with a run that was stopped; with training.epochs=N, train on."""
     from aecli.tasks.train import resume
 
-    with Reporter(context.obj["quiet"]) as progress:
+    with told_when_stopped(json), Reporter(context.obj["quiet"]) as progress:
         result = resume(run, overrides, output=output, progress=progress)
     if json:
         print_json(result.to_dict())

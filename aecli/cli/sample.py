@@ -24,19 +24,24 @@ NAME = "sample"
 
 def command(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy or .npz file, or a .png of images.")],
-    count: Annotated[int, typer.Option("--count", "-n", min=1, help="How many to draw.")] = 64,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz or .csv file, or a .png of images.")],
+    count: Annotated[
+        int | None, typer.Option("--count", "-n", min=1, help="How many to draw (64), or pairs to walk between (8).")
+    ] = None,
     sampler: Annotated[
         str, typer.Option("--sampler", help="prior, mixture, or auto: the prior where there is one.")
     ] = "auto",
     interpolate: Annotated[
-        int | None, typer.Option("--interpolate", min=2, help="Walk between pairs of rows in so many steps.")
+        int | None,
+        typer.Option("--interpolate", min=2, metavar="STEPS", help="Walk between pairs of rows."),
     ] = None,
     traverse: Annotated[
-        int | None, typer.Option("--traverse", min=2, help="Vary each unit of the code in so many steps.")
+        int | None,
+        typer.Option("--traverse", min=2, metavar="STEPS", help="Vary each unit of the code."),
     ] = None,
     manifold: Annotated[
-        int | None, typer.Option("--manifold", min=2, help="A grid of so many steps over a code of size 2.")
+        int | None,
+        typer.Option("--manifold", min=2, metavar="STEPS", help="A grid over a code of size 2."),
     ] = None,
     seed: SeedOption = 0,
     runs: Root = OUTPUTS,
@@ -54,11 +59,11 @@ def command(
         raise UserError(Problem(f"--{' and --'.join(asked)} exclude one another", hint="choose one"))
     trained = open_trained(run, runs, checkpoint)
     if interpolate:
-        found = sample.interpolate(trained, steps=interpolate, seed=seed, output=output)
+        found = sample.interpolate(trained, pairs=count or 8, steps=interpolate, seed=seed, output=output)
     elif traverse:
         found = sample.traverse(trained, traverse, output)
     elif manifold:
         found = sample.manifold(trained, manifold, output)
     else:
-        found = sample.sample(trained, count, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
+        found = sample.sample(trained, count or 64, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
     written(trained, output, len(found.samples), json)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, print_json
+from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, print_json, told_when_stopped
 
 NAME = "train"
 
@@ -22,7 +22,7 @@ def command(
     """Train a config into a new run directory, and print where it is."""
     from aecli.tasks.train import train
 
-    with Reporter(context.obj["quiet"]) as progress:
+    with told_when_stopped(json), Reporter(context.obj["quiet"]) as progress:
         result = train(config, overrides, output=output, progress=progress)
     if json:
         print_json(result.to_dict())

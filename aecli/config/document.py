@@ -41,13 +41,15 @@ class Document:
     """A config before it is validated: plain values, and where each of them stands.
 
     `spots` is empty where the value came from Python. `cleared` holds what overrides set to null: each key
-    with the places of its words, so that a misspelt one is still noticed.
+    with the places of its words, so that a misspelt one is still noticed. `problems` are those of its form
+    and of its overrides where it was read `partial`ly: `validate` tells them together with its own.
     """
 
     value: Any
     file: str
     spots: Mapping[Loc, Spot] = field(default_factory=dict)
     cleared: Mapping[Loc, tuple[Place, ...]] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
 
     @classmethod
     def empty(cls, name: str) -> Document:

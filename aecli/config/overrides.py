@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aecli.config.document import Document, Loc, Source, Spot
@@ -55,17 +55,20 @@ def parse(text: str) -> Override:
     return Override(path, places, found, spots)
 
 
-def apply(document: Document, overrides: Iterable[str]) -> Document:
-    """`document` with `overrides` applied in order; a UserError holds the problems of all of them."""
+def apply(document: Document, overrides: Iterable[str], *, partial: bool = False) -> Document:
+    """`document` with `overrides` applied in order; a UserError holds the problems of all of them.
+
+    With `partial` they go with the document instead, for `validate` to report.
+    """
     edit, problems = _Edit(document), []
     for text in overrides:
         try:
             edit.apply(parse(text))
         except UserError as error:
             problems += error.problems
-    if problems:
+    if problems and not partial:
         raise UserError(*problems)
-    return edit.done()
+    return replace(edit.done(), problems=(*document.problems, *problems))
 
 
 class _Edit:

@@ -28,8 +28,8 @@ _CONTROL = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufff
 _NOWHERE: Loc = (-1,)
 
 
-def read_file(path: str | Path) -> Document:
-    """The YAML file at `path`; a UserError holds every problem of its form."""
+def read_file(path: str | Path, *, partial: bool = False) -> Document:
+    """The YAML file at `path`; a UserError holds every problem of its form (`partial`: see `read_text`)."""
     path, name = Path(path), clean(str(path))
     try:
         with path.open("rb") as file:
@@ -44,33 +44,45 @@ def read_file(path: str | Path) -> Document:
         before = lines_of(data[: error.start].decode("utf-8", "replace"))
         place = Place(name, len(before), len(before[-1]) + 1)
         raise UserError(Problem("is not UTF-8 text", place, "save the file as UTF-8")) from None
-    return read_text(text, name)
+    return read_text(text, name, partial=partial)
 
 
-def read_text(text: str, name: str) -> Document:
-    """The YAML in `text`, which must hold one mapping; `name` stands for the file in places."""
+def read_text(text: str, name: str, *, partial: bool = False) -> Document:
+    """The YAML in `text`, which must hold one mapping; `name` stands for the file in places.
+
+    With `partial` a problem that leaves the rest readable (a key given twice, an octal number) does not raise: it goes
+    with the document, so that `validate` can report it together with all others.
+    """
     if len(text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
         raise UserError(_too_large(name))
     text = text.removeprefix("\ufeff")
-    value, spots = read_value(text, Source(name, lines_of(text)))
+    problems: list[Problem] = []
+    value, spots = read_value(text, Source(name, lines_of(text)), problems)
+    if problems and not (partial and isinstance(value, dict)):
+        raise UserError(*problems)
     if not isinstance(value, dict):
         message = f"must be a mapping of keys to values, not {described(value)}" if spots else "is empty"
         place = spots[()].value if spots else Place(name)
         raise UserError(Problem(message, place, "a config begins like `name: my-run`"))
-    return Document(value, name, spots)
+    return Document(value, name, spots, problems=tuple(problems))
 
 
-def read_value(text: str, source: Source) -> tuple[Any, dict[Loc, Spot]]:
+def read_value(text: str, source: Source, problems: list[Problem] | None = None) -> tuple[Any, dict[Loc, Spot]]:
     """The one YAML value in `text`, and the spot of everything in it: no spot at all where there is no value.
 
     Raises:
-        UserError: with every problem of its form.
+        UserError: with every problem of its form; those that leave the rest readable go to `problems`, where given.
     """
     if found := _CONTROL.search(text):
         before = lines_of(text[: found.start()])
         place = source.place(len(before) - 1, len(before[-1]))
         raise UserError(Problem(f"holds the control character {quoted(found.group())}", place, "remove it"))
-    return _Builder(text, source).build()
+    builder = _Builder(text, source)
+    found = builder.build()
+    if builder.problems and problems is None:
+        raise UserError(*builder.problems)
+    (problems if problems is not None else []).extend(builder.problems)
+    return found
 
 
 def lines_of(text: str) -> tuple[str, ...]:
@@ -115,8 +127,6 @@ class _Builder:
         self.next()  # the end of the document
         if not isinstance(extra := self.next(), yaml.StreamEndEvent):
             self.report("a second document begins here", extra, "keep one document in a file: remove this `---`")
-        if self.problems:
-            raise UserError(*self.problems)
         self.spots.pop(_NOWHERE, None)
         return value, self.spots
 

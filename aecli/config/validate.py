@@ -23,11 +23,13 @@ def validate(document: Document, model: type[T]) -> T:
     Raises:
         UserError: with every problem of the document, ordered by place: the file first, then the overrides.
     """
-    problems = list(_cleared(document, model))
+    problems = [*document.problems, *_cleared(document, model)]
+    told = {(p.place.file, p.place.line, p.place.column) for p in document.problems if p.place}
     try:
         checked = model.model_validate(document.value)
     except ValidationError as error:
-        problems += _problems(error, document, model)
+        found = _problems(error, document, model)  # what could not be read is not told twice
+        problems += [p for p in found if not p.place or (p.place.file, p.place.line, p.place.column) not in told]
     else:
         if not problems:
             return checked

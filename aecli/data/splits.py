@@ -37,7 +37,7 @@ def divide(n: int, split: Split, given: bool = False) -> Indices:
     if left < 2:
         parts = f"{tests} to test on and {validations} to validate on"
         hint = "2 are needed at least: use more rows, or smaller fractions in data.split (0 for none)"
-        text = f"of {n} row{'s' * (n != 1)}, with {parts}, {max(left, 0)} are left to train on"
+        text = f"of {n} row{'s' * (n != 1)}, with {parts}, {max(left, 0)} would be left to train on"
         raise UserError(Problem(text, None, hint, ("data", "split")))
     order = np.random.Generator(np.random.PCG64(split.seed)).permutation(n)
     cut = np.split(order, [tests, tests + validations])

@@ -32,6 +32,9 @@ def terms(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Metr
     found["loss"] = found["loss"]._replace(stderr=mean_metric(own, found["loss"].unit).stderr)
     if not charged_apart(trained):
         found.pop("rate", None)
+    elif "rate" in found:
+        unit = found["rate"].unit + ", as the objective charges it: of the corrupted input, with free bits"
+        found["rate"] = found["rate"]._replace(unit=unit)
     return {"rate_charged" if name == "rate" else name: metric for name, metric in found.items()}
 
 

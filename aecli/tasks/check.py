@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import math
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aecli.config.document import blame
@@ -14,7 +15,38 @@ from aecli.tasks.train import blamed_on
 MEGABYTE = 2**20
 
 
-def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> list[str]:
+@dataclass(frozen=True)
+class ModelDescription:
+    """The model in numbers; `layers` are the parameters' names and shapes, memory is in bytes."""
+
+    shape: tuple[int, ...]
+    code: int
+    layers: dict[str, tuple[int, ...]]
+    parameters: int
+    state_bytes: int
+    data_bytes: int
+    rows: int
+    batch: int
+    steps_per_epoch: int
+    steps: int
+
+    @property
+    def lines(self) -> list[str]:
+        """For a person."""
+        width = max(map(len, self.layers))
+        named = [f"  {n:<{width}}  {_shape(s):<14} {math.prod(s):>12,}" for n, s in self.layers.items()]
+        memory = f"{self.state_bytes / MEGABYTE:.1f} MiB of state, {self.data_bytes / MEGABYTE:.1f} MiB of data"
+        return [
+            f"input {_shape(self.shape)} -> code [{self.code}] -> output {_shape(self.shape)}",
+            *named,
+            f"parameters       {self.parameters:,}",
+            f"memory           {memory}",
+            f"steps            {self.steps_per_epoch} an epoch of {self.rows} rows in batches of {self.batch}, "
+            f"{self.steps} in all",
+        ]
+
+
+def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> ModelDescription:
     """Layers, shapes, parameters, memory and steps per epoch, by abstract evaluation: nothing is computed."""
     import jax
     import jax.numpy as jnp
@@ -25,21 +57,16 @@ def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> list[str]:
     experiment = loaded.experiment
     made = program(experiment, shape, rows)
     state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(experiment, 1))
-    lines = [f"input {_shape(shape)} -> code [{experiment.model.bottleneck.size}] -> output {_shape(shape)}"]
-    leaves = jax.tree_util.tree_flatten_with_path(state.parameters)[0]
-    width = max(len(_name(path)) for path, _ in leaves)
-    lines += [f"  {_name(path):<{width}}  {_shape(leaf.shape):<14} {leaf.size:>12,}" for path, leaf in leaves]
-    total = sum(leaf.size for _, leaf in leaves)
-    trained = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
-    data = rows * jnp.zeros(shape).size * 4
-    steps = made.steps_per_epoch
-    total_steps = steps * experiment.training.epochs
-    lines += [
-        f"parameters       {total:,}",
-        f"memory           {trained / MEGABYTE:.1f} MiB of state, {data / MEGABYTE:.1f} MiB of data",
-        f"steps            {steps} an epoch of {rows} rows in batches of {made.batch}, {total_steps} in all",
-    ]
-    return lines
+    order = ("encoder", "head", "decoder", "reconstruction")
+    leaves = sorted(
+        jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: order.index(item[0][0].key)
+    )
+    return ModelDescription(
+        shape, experiment.model.bottleneck.size, {_name(path): leaf.shape for path, leaf in leaves},
+        sum(leaf.size for _, leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
+        rows * math.prod(shape) * 4, rows, made.batch, made.steps_per_epoch,
+        made.steps_per_epoch * experiment.training.epochs,
+    )  # fmt: skip
 
 
 def check_data(loaded: Loaded) -> tuple[Description, list[Problem]]:

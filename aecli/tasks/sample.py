@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SUFFIXES = (".npy", ".npz", ".csv", ".png")
 SAMPLERS = ("auto", "prior", "mixture")
+LEGIBLE = 56
 MOST_UNITS = 16  # of a traversal
 MIDDLE = (0.01, 0.99)  # quantiles of the training codes between which a unit or a map goes
 
@@ -52,7 +53,7 @@ class Samples:
         elif path.suffix.lower() == ".csv":
             write_csv(path, unit_columns(features, self.samples))
         else:
-            write_png(path, contact_sheet(self.samples, self.columns))
+            write_png(path, contact_sheet(_enlarged(self.samples), self.columns))
 
 
 def sample(
@@ -140,6 +141,12 @@ def manifold(trained: Trained, steps: int = 20, output: str | Path | None = None
     right, up = np.quantile(training_codes(trained), np.linspace(*MIDDLE, steps), axis=0).T
     codes = np.stack(np.meshgrid(right, up[::-1]), axis=-1)
     return _decoded(trained, codes.reshape(-1, 2), steps, "map", path)
+
+
+def _enlarged(images: Float[np.ndarray, " count height width channels"]) -> Float[np.ndarray, " count h w channels"]:
+    """Small images by a whole factor, so that their shorter side is at least LEGIBLE pixels on the sheet."""
+    factor = max(1, ceil(LEGIBLE / min(images.shape[1:3])))
+    return images.repeat(factor, axis=1).repeat(factor, axis=2)
 
 
 def _checked(trained: Trained, output: str | Path | None) -> Path | None:

@@ -99,7 +99,7 @@ def resume(
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
         use_cache()
         device = _device(loaded)
-        _check_continues(run, loaded, dataset)  # before anything in the run changes
+        _check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
         write_whole(run.config_path, to_yaml(loaded.experiment))
         run.update(status="running", exit_reason=None, overrides=[*record.get("overrides", []), *(overrides or [])])
         return _trained(run, loaded, dataset, device, progress, figures, Path(output))
@@ -183,8 +183,8 @@ def _with_start(loaded: Loaded, root: Path) -> Loaded:
     return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
 
 
-def _check_continues(run: Run, loaded: Loaded, dataset: Dataset) -> None:
-    """UserError where the last checkpoint does not fit the config, e.g. because of another optimiser."""
+def _check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool) -> None:
+    """UserError where the last checkpoint does not fit the config, or where overrides would train nothing."""
     from aecli.training import checkpoint
     from aecli.training.step import program
     from aecli.training.trained import restore
@@ -194,6 +194,13 @@ def _check_continues(run: Run, loaded: Loaded, dataset: Dataset) -> None:
         made = program(loaded.experiment, dataset.features.shape, len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])
+        total = loaded.experiment.training.epochs * made.steps_per_epoch
+        if overridden and saved[0] >= total:
+            done = saved[0] // made.steps_per_epoch
+            asked = loaded.experiment.training.epochs
+            text = f"nothing would be trained: {done} epochs are done, and training.epochs is {asked}"
+            hint = f"set training.epochs above {done}; what a finished run was trained with does not change"
+            raise UserError(Problem(text, loaded.document.place(("training", "epochs")), hint))
 
 
 def _reloaded(run: Run, overrides: list[str]) -> Loaded:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
-from aecli.config.problems import DivergedError
+from aecli.config.problems import DivergedError, Problem
 from aecli.data.dataset import Dataset
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
@@ -116,9 +116,9 @@ class Trainer:
         while (step := int(state.step)) < last:
             if stop:
                 save(state)
-                raise StoppedError(
-                    stop.signal or 0, f"stopped at step {step} of {self.total}, saved in {self.run.path}"
-                )
+                text = f"stopped at step {step} of {self.total}, saved in {self.run.path}"
+                problem = Problem(text, hint=f"go on: aecli resume {self.run.path}")
+                raise StoppedError(stop.signal or 0, problem, run=self.run.path)
             count, began = min(length, last - step), time.perf_counter()
             state = chunk(state, self.rows, order, self.seed, self.numbers, jnp.int32(count))
             bad = int(state.bad)  # waits for the chunk

@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from aecli.config.problems import AecliError, Exit
@@ -14,8 +15,9 @@ from aecli.config.problems import AecliError, Exit
 class StoppedError(AecliError):
     """Training was stopped by a signal, after saving (exit 130 or 143)."""
 
-    def __init__(self, number: int, *problems: Any):
+    def __init__(self, number: int, *problems: Any, run: Path | None = None):
         super().__init__(*problems)
+        self.run = run
         self.exit_code = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
 
 

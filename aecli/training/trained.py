@@ -175,6 +175,10 @@ def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[i
         return int(which), checkpoint.load(run.checkpoints, int(which))[0]
     latest = checkpoint.latest_good(run.checkpoints, warn or (lambda text: None))
     if latest is None:
+        record = run.record
+        if record.get("status") == "diverged":
+            text = f"{run.path} diverged before its first checkpoint: {record.get('exit_reason')}"
+            raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
     step, arrays, memory = latest[0], latest[1], Memory(**latest[2])
     if which == "best" and memory.best_step not in (None, step):

@@ -108,7 +108,7 @@ CONFIGS: dict[str, tuple[str | bytes, str, str]] = {
     "no classes": ("data: {source: digits, classes: []}\n", "1:33", "data.classes is an empty list"),
     "a label where they are given": ("data: {source: digits, label: y}\n", "1:31", "data.label cannot be read here"),
     "nothing left to train on": (
-        "data: {source: digits, split: {validation: 0.6, test: 0.6}}\n", "1:31", "0 are left to train on",
+        "data: {source: digits, split: {validation: 0.6, test: 0.6}}\n", "1:31", "0 would be left to train on",
     ),
     "binarised beyond 1": (
         "data: {source: digits, scale: standard, binarize: static}\n", "1:51", "data.binarize: values must lie in",
@@ -203,8 +203,8 @@ DATA: dict[str, tuple[bytes | Callable[[Path], object], str, str]] = {
     "empty.csv": (b"", "empty.csv", "the file is empty"),
     "blank.csv": (b"\n\n\n", "blank.csv", "only blank lines"),
     "header.csv": (b"a,b\n", "header.csv", "x has no rows"),
-    "one.csv": (b"a,b\n1,2\n", "@", "of 1 row, .* 0 are left to train on"),
-    "one.npy": (npy_bytes(ROWS[:1]), "@", "of 1 row, .* 0 are left to train on"),
+    "one.csv": (b"a,b\n1,2\n", "@", "of 1 row, .* 0 would be left to train on"),
+    "one.npy": (npy_bytes(ROWS[:1]), "@", "of 1 row, .* 0 would be left to train on"),
     "latin.csv": ("a,é\n1,2\n3,4\n".encode("latin-1"), "latin.csv:1", "is no table of comma-separated text"),
     "binary.csv": (npy_bytes(ROWS), r"binary.csv:\d+", "is no table of comma-separated text"),
     "semicolons.csv": (b"a;b\n1;2\n", "semicolons.csv:2", "'1;2' is not a number"),

@@ -264,3 +264,16 @@ def test_the_ground_floor_needs_no_accelerator_library():
         "assert not {'jax', 'flax', 'optax', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_problems_of_form_overrides_and_schema_come_in_one_pass():
+    from aecli.config.overrides import apply
+    from aecli.config.reader import read_text
+
+    text = "name: a\nname: b\nnmae: c\nseed: 013\n"
+    document = apply(read_text(text, "c.yaml", partial=True), ["seedd=1", "nothing"], partial=True)
+    with pytest.raises(UserError) as caught:
+        validate(document, Toy)
+    told = str(caught.value)
+    for word in ("given twice", "unknown key 'nmae'", "begins with a zero", "unknown key 'seedd'", "has no '='"):
+        assert word in told, word

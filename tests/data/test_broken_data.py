@@ -61,7 +61,7 @@ BYTES = {
     "latin1.csv": ("a,ü\n1,2\n".encode("latin-1"), r"csv:1: is no table of comma-separated text: .*utf-8"),
     "binary.csv": (npy_bytes(ROWS), r"csv:\d+: is no table"),
     "quote.csv": (b'a,b\n1,"2\n3,4\n', r"csv:2: row 1, column 'b'"),
-    "one_row.csv": (b"a,b\n1,2\n", r"of 1 row, .* 0 are left to train on"),
+    "one_row.csv": (b"a,b\n1,2\n", r"of 1 row, .* 0 would be left to train on"),
     "empty.npy": (b"", r"npy: the file is empty"),
     "garbage.npy": (b"not an array at all", r"npy: the file is no \.npy array: the magic string"),
     "pickle.npy": (pickle.dumps([1, 2, 3]), r"npy: the file is no \.npy array.*\n.*pickles are never read"),

@@ -26,6 +26,8 @@ def trained(request, make):
     trained = make.build((6,), model, {"penalties": ["weight_l1"]})
     splits = {n: make.split(DRAW.random((60, 6)), DRAW.integers(0, 3, 60)) for n in ("train", "test")}
     trained.dataset = SimpleNamespace(validation=None, **splits)
+    named = ("train", "validation", "test")
+    trained.dataset.splits = lambda d=trained.dataset: {n: s for n in named if (s := getattr(d, n)) is not None}
     return trained
 
 

@@ -24,7 +24,8 @@ def blobs(rows: int, classes: int = 4, seed: int = 0) -> tuple[np.ndarray, np.nd
 def run_on(make, train, test):
     """The autoencoder whose code is x, with these splits; and what it scores on the test rows."""
     trained = make.identity(test[0].shape[1])
-    trained.dataset = SimpleNamespace(train=make.split(*train), validation=None, test=make.split(*test))
+    splits = {"train": make.split(*train), "test": make.split(*test)}
+    trained.dataset = SimpleNamespace(splits=lambda: splits, **splits)
     return representation(trained, trained.dataset.test)
 
 
@@ -81,7 +82,8 @@ def test_labels_that_tell_nothing_leave_a_note(make, labels, note):
 
 def test_measuring_the_training_rows_is_said(make):
     trained = make.identity(4)
-    trained.dataset = SimpleNamespace(train=make.split(*blobs(80)), validation=None, test=None)
+    only = {"train": make.split(*blobs(80))}
+    trained.dataset = SimpleNamespace(splits=lambda: only, **only)
     found = representation(trained, trained.dataset.train)
     assert list(found.metrics) == NAMES
     assert "the rows they were fitted on" in found.notes[0]

@@ -271,3 +271,13 @@ def test_speed_counts_real_rows():
     trainer = Trainer(experiment, load_data(experiment.data), run, Silent(), None, clock)
     trainer.fit(trainer.initial(), Memory(), StopRequest())
     assert clock.examples == 3 * 1437
+
+
+@pytest.mark.parametrize("override", ["training.epochs=2", "objective.rate.weight=2.0"])
+def test_a_finished_run_is_not_rewritten_where_nothing_would_be_trained(override):
+    run = quick()
+    before = run.config_text
+    with pytest.raises(UserError, match="nothing would be trained"):
+        resume(str(run.path), [override])
+    assert run.config_text == before
+    assert run.record["status"] == "completed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,13 +108,15 @@ def _slow(path: Path, columns: Columns) -> Found:
     rows = _rows(path)
     if columns.header:
         next(rows)
+    told: dict[str, int] = {}  # how many cells of a column are no number: the first is shown
     for number, (line, row) in enumerate(rows, start=1):
-        found = list(_row_problems(number, row, columns, Place(str(path), line)))
+        found = list(_row_problems(number, row, columns, Place(str(path), line), told))
         count += len(found)
         problems += found[: SHOWN - len(problems)]
         if not count:
             values.append([float(c) if (c := row[i].strip()) not in HOLES else np.nan for i in columns.features])
             texts.append([row[i] for i in beside])
+    problems = [_with_count(problem, told) for problem in problems]
     if count > len(problems):
         problems.append(Problem(f"and {count - len(problems)} more", Place(str(path))))
     if problems:
@@ -124,7 +127,15 @@ def _slow(path: Path, columns: Columns) -> Found:
     return np.array(values, np.float64).reshape(-1, len(columns.features)), labels, ids
 
 
-def _row_problems(number: int, row: list[str], columns: Columns, place: Place) -> Iterator[Problem]:
+def _with_count(problem: Problem, told: dict[str, int]) -> Problem:
+    """The problem of a column's first bad cell, with how many more there are."""
+    more = next((n - 1 for name, n in told.items() if f"column {name}: " in problem.message and n > 1), 0)
+    return replace(problem, message=f"{problem.message} ({more} more in this column)") if more else problem
+
+
+def _row_problems(
+    number: int, row: list[str], columns: Columns, place: Place, told: dict[str, int]
+) -> Iterator[Problem]:
     if len(row) != columns.width:
         kind = "header" if columns.header else "first row"
         hint = "every row needs one cell a column: quote cells that contain a comma"
@@ -132,6 +143,11 @@ def _row_problems(number: int, row: list[str], columns: Columns, place: Place) -
         return
     for i in columns.features:
         if not is_number(row[i]):
-            hint = "each column is numbers, but for data.label and data.id: drop it, or encode it as numbers"
+            column = columns.name(i)
+            told[column] = told.get(column, 0) + 1
+            if told[column] > 1:
+                continue
+            name = columns.names[i] if columns.names else i
+            hint = f"columns are numbers, but for data.label={name} or data.id={name}: else drop or encode it"
             where = f"row {number}, column {columns.name(i)}"
             yield Problem(f"{where}: {row[i]!r} is not a number", place, hint)

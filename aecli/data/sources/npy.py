@@ -60,13 +60,16 @@ def header(stream: IO[bytes], name: str, place: Place) -> Header:
             warnings.simplefilter("ignore")  # files of Python 2 are read all the same
             shape, fortran, dtype = READERS[npy.read_magic(stream)](stream)
     except BROKEN as error:
-        text = str(error).split("\n")[0].split(";")[0] or type(error).__name__
+        said = str(error.args[0]) if error.args else ""  # some errors carry a place within the header, too
+        text = said.split("\n")[0].split(";")[0] or type(error).__name__
         hint = "pickles are never read: save the array by numpy.save" if _pickled(stream) else "save it by numpy.save"
         raise UserError(Problem(f"{name} is no .npy array: {text}", place, hint)) from error
     if dtype.kind not in "biufUS" or dtype.itemsize == 0:
         what = f"{type_name(dtype)}{' (a pickle)' if dtype.hasobject else ''}"
         hint = "pickles are never read: " if dtype.hasobject else ""
-        raise UserError(Problem(f"{name} holds {what}, not numbers", place, f"{hint}save it as numbers or as text"))
+        raise UserError(
+            Problem(f"{name} holds {what}, not real numbers", place, f"{hint}save it as numbers or as text")
+        )
     if any(not 0 <= n < 2**62 for n in shape):
         raise UserError(Problem(f"{name} announces the shape {list(shape)}", place, "the file is damaged"))
     return Header(shape, fortran, dtype)

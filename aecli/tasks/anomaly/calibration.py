@@ -38,6 +38,7 @@ class Calibration:
     baseline_scores: dict[str, Float32[np.ndarray, " n"]]
     latent: Latent | None = None
     class_names: tuple[str, ...] | None = None
+    truth_known: bool = False
 
     @property
     def threshold(self) -> float:
@@ -45,9 +46,18 @@ class Calibration:
         return threshold(self.scores, self.false_positive_rate)
 
     @property
-    def note(self) -> str | None:
-        """What to say where there are too few rows for the rate."""
-        return too_few(len(self.scores), self.false_positive_rate)
+    def notes(self) -> list[str]:
+        """What to say where rows are too few for the rate, or where no label says which of them are normal."""
+        few = too_few(len(self.scores), self.false_positive_rate)
+        return [*([few] if few else []), *([] if self.truth_known else [self._assumed()])]
+
+    def _assumed(self) -> str:
+        what = f"no label says which rows are normal: all {len(self.scores)} held-out rows were taken for normal"
+        names = list(self.class_names or ())
+        if not names:
+            return what
+        known = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        return f"{what}. If some of the labels ({known}) are, name them: data.classes=[{names[0]}]"
 
     def p_values(self, scores: Float[np.ndarray, " rows"]) -> Float64[np.ndarray, " rows"]:
         """The conformal p-value of each score."""
@@ -79,14 +89,15 @@ def calibrate(
         raise UserError(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
-    path, key = trained.run.path / FILE, {"version": 2, "model": trained.fingerprint, "score": kind}
+    path, key = trained.run.path / FILE, {"version": 3, "model": trained.fingerprint, "score": kind}
     arrays = kept(path, key)
     if arrays is None:
         arrays = _fitted(trained, kind)
         keep(path, key, arrays)
     found = _restored(kind, rate, arrays)
-    if found.note and warn:
-        warn(found.note)
+    if warn:
+        for text in found.notes:
+            warn(text)
     return found
 
 
@@ -110,6 +121,7 @@ def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
     baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size)
     arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent))}
     arrays["class_names"] = np.array(trained.dataset.class_names, np.str_)
+    arrays["truth_known"] = np.array(trained.dataset.anomaly_label is not None)
     arrays |= {f"{name}_scores": np.sort(values) for name, values in baselines.scores(normal).items()}
     arrays |= {f"baselines_{name}": value for name, value in vars(baselines).items()}
     return arrays | {f"latent_{name}": value for name, value in (vars(latent) if latent else {}).items()}
@@ -124,4 +136,5 @@ def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray]) -> Calibrat
     return Calibration(
         kind, rate, arrays["scores"], Baselines(**part("baselines_")), scores,
         Latent(**latent) if latent else None, tuple(arrays["class_names"].tolist()) or None,
+        bool(arrays["truth_known"]),
     )  # fmt: skip

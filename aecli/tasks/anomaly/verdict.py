@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ from aecli.tasks.output import check_output, write_csv
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
+    from aecli.data.features import Features
     from aecli.training.trained import Trained
 
 SUFFIXES = (".csv",)
@@ -35,6 +36,7 @@ class Verdict:
     flags: Bool[np.ndarray, " rows"]
     baselines: dict[str, Float32[np.ndarray, " rows"]]
     calibration: Calibration
+    notes: tuple[str, ...] = ()
 
     def write(self, path: Path) -> None:
         """.csv: id, score, p_value, is_anomaly, and label where known."""
@@ -60,7 +62,7 @@ class Verdict:
                 }
                 for name, values in self.baselines.items()
             },
-            "notes": [self.calibration.note] if self.calibration.note else [],
+            "notes": [*self.calibration.notes, *self.notes],
         }
 
 
@@ -79,8 +81,19 @@ def judge(
     truth = is_anomaly(rows, trained.experiment.data, calibration.class_names)
     return Verdict(
         name, rows.ids, rows.labels, truth, scores, calibration.p_values(scores), calibration.flags(scores),
-        calibration.baselines.scores(rows.x), calibration,
+        calibration.baselines.scores(rows.x), calibration, tuple(_drift(trained.features, rows.x)),
     )  # fmt: skip
+
+
+def _drift(features: Features, x: Float32[np.ndarray, " rows *features"]) -> Iterator[str]:
+    """Columns that never changed in training and do now: every row that differs there scores high by it alone."""
+    if features.shift is None:
+        return  # a constant is known where it was subtracted
+    flat = x.reshape(len(x), -1)
+    moved = [i for i in features.constant_columns if (np.abs(flat[:, i]) > 1e-6).any()]
+    if moved:
+        named = ", ".join(map(features.name, moved[:5])) + (", ..." if len(moved) > 5 else "")
+        yield f"constant in training, but not in these rows: {named}; their scores are high for that alone"
 
 
 def score(
