@@ -79,7 +79,7 @@ def read_value(text: str, source: Source, problems: list[Problem] | None = None)
         raise UserError(Problem(f"holds the control character {quoted(found.group())}", place, "remove it"))
     builder = _Builder(text, source)
     found = builder.build()
-    if builder.problems and problems is None:
+    if builder.problems and (problems is None or not builder.readable):
         raise UserError(*builder.problems)
     (problems if problems is not None else []).extend(builder.problems)
     return found
@@ -114,6 +114,7 @@ class _Builder:
         self.source = source
         self.loader = yaml.SafeLoader(text)
         self.problems: list[Problem] = []
+        self.readable = True  # in spite of its problems
         self.spots: dict[Loc, Spot] = {}
         self.anchors: dict[str, tuple[Any, Loc] | None] = {}
         self.count = 0
@@ -144,8 +145,10 @@ class _Builder:
     def place(self, event: Any) -> Place:
         return self.source.place(event.start_mark.line, event.start_mark.column)
 
-    def report(self, message: str, event: Any, hint: str | None = None) -> None:
+    def report(self, message: str, event: Any, hint: str | None = None, *, local: bool = False) -> None:
+        """A problem; `local` where the values around it are what they would be without it."""
         self.problems.append(Problem(message, self.place(event), hint))
+        self.readable = self.readable and local
 
     def stop(self, message: str, event: Any, hint: str) -> None:
         self.report(message, event, hint)
@@ -188,7 +191,9 @@ class _Builder:
         while not isinstance(event := self.next(), yaml.MappingEndEvent):
             key = self.key(event, depth)
             if key in value and (first := self.spots[*loc, key].key):
-                self.report(f"the key {quoted(key)} is given twice", event, f"the first is on line {first.line}")
+                self.report(
+                    f"the key {quoted(key)} is given twice", event, f"the first is on line {first.line}", local=True
+                )
             inner = self.node(self.next(), _NOWHERE if key is None else (*loc, key), depth, self.place(event))
             if key is not None:
                 value[key] = inner
@@ -217,7 +222,7 @@ class _Builder:
             try:
                 return plain(event.value)
             except RefusedError as error:
-                self.report(f"{quoted(event.value)} {error.message}", event, error.hint)
+                self.report(f"{quoted(event.value)} {error.message}", event, error.hint, local=True)
         elif found := _CONTROL.search(event.value):
             self.report(f"holds the control character {quoted(found.group())}", event, "remove it")
         return event.value

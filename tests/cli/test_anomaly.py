@@ -76,7 +76,7 @@ def test_fit_takes_a_bare_file_of_rows_and_overrides():
     run = Path(found.json["run"])
     assert run.parent == Path("there/anomaly/bare")
     assert (run / "anomaly.npz").exists()
-    assert "from 24 held-out normal rows" in found.err
+    assert "from 24 held-out rows" in found.err
     lines = [",".join(COLUMNS), "170,70,40", "400,-70,40"]
     written("\n".join(lines), "two.csv")
     done("anomaly", "score", run, "--data", "two.csv", "--output", "two_scores.csv")

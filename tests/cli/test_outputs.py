@@ -192,7 +192,7 @@ def test_sample_of_the_prior_is_not_that_of_the_mixture(runs):
 def test_sample_as_a_sheet_of_pictures_and_as_a_table(runs):
     done("sample", runs.gaussian, "-n", 6, "--output", "sheet.png")
     with Image.open("sheet.png") as sheet:
-        assert sheet.size == (3 * 10 + 2, 2 * 10 + 2)
+        assert sheet.size == (3 * (7 * 8 + 2) + 2, 2 * (7 * 8 + 2) + 2)
     done("sample", runs.table, "-n", 6, "--output", "rows.csv")
     assert list(table("rows.csv")) == list(COLUMNS)
 

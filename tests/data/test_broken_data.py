@@ -82,7 +82,7 @@ BYTES = {
     "no_rows.npy": (npy_bytes(np.zeros((0, 4))), r"npy: x has no rows: its shape is \[0, 4\]"),
     "no_columns.npy": (npy_bytes(np.zeros((4, 0))), r"npy: x has no features"),
     "one_row.npy": (npy_bytes(ROWS[:1]), r"of 1 row, .* left to train on"),
-    "two_rows.npy": (npy_bytes(ROWS[:2]), r"of 2 rows, with 1 to test on and 1 to validate on, 0 are left"),
+    "two_rows.npy": (npy_bytes(ROWS[:2]), r"of 2 rows, with 1 to test on and 1 to validate on, 0 would be left"),
     "nan.npy": (
         npy_bytes(holed((6, 4), (2, 1))),
         r"npy: x: 1 value is not finite: row 3, column 1 is empty or NaN",
@@ -237,7 +237,7 @@ CONFIGS = {
     "no classes": ({"classes": []}, r"data\.classes is an empty list"),
     "nothing to train on": (
         {"split": {"validation": 0.5, "test": 0.5}},
-        r"of 6 rows, with 3 .* and 3 .*0 are left",
+        r"of 6 rows, with 3 .* and 3 .*0 would be left",
     ),
     "a class too small": ({"classes": ["5"], "label": "rare"}, r"data\.classes leaves [01] rows to train on"),
     "grey beyond 1": (
@@ -303,7 +303,7 @@ def test_other_files_and_folders_are_refused():
 
 
 def test_five_problems_of_a_table_are_named_and_the_rest_counted(tmp_path):
-    rows = ["a,b"] + [f"{i},x{i}" for i in range(40)] + ["1"]
+    rows = ["a,b"] + ["1"] * 41
     (tmp_path / "bad.csv").write_text("\n".join(rows))
     with pytest.raises(UserError) as error:
         read(str(tmp_path / "bad.csv"))
@@ -311,6 +311,14 @@ def test_five_problems_of_a_table_are_named_and_the_rest_counted(tmp_path):
     assert len(messages) == 6
     assert messages[5].endswith("and 36 more")
     assert [p.place.line for p in error.value.problems[:5] if p.place] == [2, 3, 4, 5, 6]
+
+
+def test_a_column_of_text_is_one_problem_with_its_count(tmp_path):
+    (tmp_path / "bad.csv").write_text("a,state\n" + "\n".join(f"{i},x{i}" for i in range(40)) + "\n")
+    with pytest.raises(UserError, match=r"'x0' is not a number \(39 more in this column\)") as error:
+        read(str(tmp_path / "bad.csv"))
+    assert "data.label=state" in str(error.value)
+    assert len(error.value.problems) == 1
 
 
 def test_a_row_is_found_behind_quoted_line_breaks_and_blank_lines(tmp_path):

@@ -160,7 +160,8 @@ def test_samples_of_images_are_written_as_a_sheet(tmp_path):
     model = trained(tmp_path, pixels(), objective={"reconstruction": "bernoulli"}, model=GAUSSIAN)
     found = sample(model, 10, output=tmp_path / "x.png")
     sheet = np.asarray(Image.open(tmp_path / "x.png"))
-    np.testing.assert_array_equal(sheet, contact_sheet(found.samples, columns=4))
+    k = -(-56 // min(found.samples.shape[1:3]))  # enlarged by a whole factor until a person can see something
+    np.testing.assert_array_equal(sheet, contact_sheet(found.samples.repeat(k, 1).repeat(k, 2), columns=4))
     sample(model, 10, output=tmp_path / "x.npz")
     with np.load(tmp_path / "x.npz", allow_pickle=False) as file:
         np.testing.assert_array_equal(file["samples"], found.samples)
