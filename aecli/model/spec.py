@@ -66,11 +66,8 @@ class Objective(Spec):
 def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:
     """Parts that cannot go together: the place in the config, and what to do."""
     found: list[tuple[tuple[str | int, ...], str]] = []
-    if getattr(model.encoder, "tied", False):
-        if not isinstance(model.decoder, Mirror):
-            found.append((("model", "encoder", "tied"), "tied weights need `decoder: mirror`"))
-        if getattr(model.encoder, "gated", False):
-            found.append((("model", "encoder", "tied"), "tied weights and gated layers exclude one another"))
+    if getattr(model.encoder, "tied", False) and not isinstance(model.decoder, Mirror):
+        found.append((("model", "encoder", "tied"), "tied weights need `decoder: mirror`"))
     if getattr(model.decoder, "tied", False):
         found.append((("model", "decoder", "tied"), "`tied` belongs to the encoder, together with `decoder: mirror`"))
     for i, penalty in enumerate(objective.penalties):

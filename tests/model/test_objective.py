@@ -9,7 +9,7 @@ import pytest
 
 from aecli.config.numbers import numbers_of, skeleton_of, values_at
 from aecli.model.objective import terms, units
-from tests.helpers import built, experiment, images
+from tests.helpers import SHAPE, built, experiment, images
 
 MASK = jnp.ones(5, bool)
 
@@ -197,3 +197,45 @@ def test_half_a_schedule_is_refused(schedule):
 
     with pytest.raises(ValidationError):
         experiment(objective={"rate": {"weight": schedule}})
+
+
+def test_gated_layers_can_be_tied_their_gates_stay_their_own():
+    autoencoder, weights = built(experiment(model={"encoder": {"widths": [8, 6], "gated": True, "tied": True}}))
+    decoder = weights.parameters["decoder"]
+    for i, (inputs, width) in enumerate([(3, 6), (6, 8)]):
+        assert "kernel" not in decoder["layers"][i]["linear"]
+        assert decoder["layers"][i]["gate"]["kernel"].shape == (inputs, width)
+    assert autoencoder.reconstruct(weights, images(5)).shape == (5, *SHAPE)
+
+
+COMBINATIONS = [
+    (corruption, bottleneck, reconstruction, precision)
+    for corruption in ("none", "gaussian", "masking", "salt_and_pepper")
+    for bottleneck in ("dense", "gaussian")
+    for reconstruction in ("squared_error", "bernoulli", "gaussian")
+    for precision in ("float32", "bfloat16")
+]
+
+
+@pytest.mark.parametrize(("corruption", "bottleneck", "reconstruction", "precision"), COMBINATIONS)
+def test_any_parts_combine(corruption, bottleneck, reconstruction, precision):
+    """A step from any combination is finite, all penalties that fit included, networks normed, dropped, gated, tied."""
+    from aecli.training.step import program
+
+    norm = {"dense": "batch", "gaussian": "layer"}[bottleneck]
+    network = {"widths": [8, 6], "norm": norm, "dropout": 0.1, "gated": True, "tied": True}
+    kinds = ("weight_l1", "weight_l2", "code_l1", "code_l2", "contractive")
+    config = experiment(
+        model={"encoder": network, "bottleneck": {"kind": bottleneck, "size": 3}},
+        objective={
+            "corruption": corruption, "reconstruction": reconstruction,
+            "rate": {"weight": {"kind": "linear", "start": 0.1, "end": 1.0}, "free_bits": 0.05},
+            "penalties": [{"kind": kind, "weight": 1e-3} for kind in kinds],
+        },
+        training={"precision": precision, "average": {"kind": "ema"}, "batch_size": 8},
+    )  # fmt: skip
+    made, numbers, seed = program(config, SHAPE, 12), numbers_of(config, 4), jnp.uint32(0)
+    state = made.init(seed, numbers)
+    state = made.chunk(state, images(12), made.order(seed, jnp.int32(0)), seed, numbers, jnp.int32(2))
+    assert int(state.bad) == -1
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves((state.parameters, state.average)))
