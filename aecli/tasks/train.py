@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -279,8 +279,8 @@ def _initialized(state: Any, source: str, root: Path) -> Any:
 
     other = open_trained(open_run(source, root)).weights
     for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
-        shapes: Callable[[Any], Any] = lambda tree: jax.tree.map(lambda leaf: leaf.shape, tree)  # noqa: E731
-        if shapes(mine) != shapes(theirs):
+        ours, others = (jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (mine, theirs))
+        if ours != others:
             raise UserError(Problem(f"the run {source} has another architecture", hint="the shapes must agree"))
     average = other.parameters if state.average else {}
     # Copies: the state is donated to the compiled chunk, and no array may be given away twice.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import jax
@@ -68,7 +69,7 @@ class Trainer:
         )
         self.program: Program = program(experiment, dataset.features.shape, len(dataset.train.x))
         self.total = experiment.training.epochs * self.program.steps_per_epoch
-        put: Callable[[Any], Any] = lambda value: jax.device_put(value, device)  # noqa: E731
+        put = partial(jax.device_put, device=device)
         self.numbers = put(numbers_of(experiment, self.total))
         self.seed = put(np.uint32(experiment.seed))
         self.rows = put(np.ascontiguousarray(dataset.train.x))
