@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("patient", deadline=None)  # a busy machine is no fault of the code
+settings.load_profile("patient")
 
 # Compiled programs are kept beside pytest's own cache, not in the user's.
+os.environ["AECLI_MIRROR"] = "off"  # nothing is downloaded
 os.environ["AECLI_CACHE"] = str(Path(__file__).parents[1] / ".pytest_cache" / "aecli")
 
 

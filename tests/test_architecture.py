@@ -17,7 +17,7 @@ ROOT = Path(aecli.__file__).parent
 FILES = sorted(path for path in ROOT.rglob("*.py"))
 # Lower floors first; what stands on one floor may use what is below it, and its own.
 FLOORS = [
-    ("config",), ("model", "data", "optimizers"), ("experiment",), ("runs",), ("training",), ("evaluation",),
+    ("config", "layout"), ("model", "data", "optimizers"), ("experiment",), ("runs",), ("training",), ("evaluation",),
     ("report",), ("tasks",), ("api",), ("__init__",), ("cli",), ("__main__",),
 ]  # fmt: skip
 FLOOR = {name: i for i, names in enumerate(FLOORS) for name in names}

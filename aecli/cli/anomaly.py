@@ -54,7 +54,7 @@ def score(
     context: typer.Context,
     run: RunArgument,
     data: DataOption = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .csv file.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="A .csv or .parquet file.")] = None,
     split: SplitOption = None,
     runs: Root = OUTPUTS,
     checkpoint: CheckpointOption = "best",
@@ -62,15 +62,10 @@ def score(
 ) -> None:
     """Score rows: id, score, p_value, is_anomaly."""
     from aecli.tasks.anomaly import judge
-    from aecli.tasks.anomaly.verdict import SUFFIXES
     from aecli.tasks.figures import draw_verdict
-    from aecli.tasks.output import check_output
 
-    path = check_output(output, SUFFIXES) if output else None
     trained = open_trained(run, runs, checkpoint)
-    verdict = judge(trained, data, split)
-    if path:
-        verdict.write(path)
+    verdict = judge(trained, data, split, output=output)
     report = {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
     if json:
         print_json(report)

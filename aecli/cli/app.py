@@ -8,7 +8,21 @@ from typing import Annotated, Any
 
 import typer
 
-from aecli.cli import anomaly, check, embed, evaluate, info, parts, reconstruct, resume, sample, schema, train
+from aecli.cli import (
+    anomaly,
+    check,
+    embed,
+    evaluate,
+    info,
+    parts,
+    reconstruct,
+    report,
+    resume,
+    runs,
+    sample,
+    schema,
+    train,
+)
 
 app = typer.Typer(
     name="aecli",
@@ -20,7 +34,8 @@ app = typer.Typer(
 for module in (check, train, resume, evaluate, embed, reconstruct, sample):
     app.command(name=module.NAME)(module.command)
 app.add_typer(anomaly.app, name="anomaly")
-for module in (parts, schema, info):
+app.add_typer(runs.app, name="runs")
+for module in (report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
 

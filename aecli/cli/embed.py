@@ -25,7 +25,7 @@ NAME = "embed"
 
 def command(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz or .csv file.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file.")],
     data: DataOption = None,
     split: SplitOption = None,
     stochastic: Annotated[bool, typer.Option("--stochastic", help="Draw the code instead of taking its mean.")] = False,
@@ -35,8 +35,8 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Write the code of each row, in input order."""
-    from aecli.tasks.embed import embed
+    from aecli.tasks.embed import write_embedding
 
     trained = open_trained(run, runs, checkpoint)
-    found = embed(trained, data, output, stochastic=stochastic, seed=seed, split=split)
-    written(trained, output, len(found.codes), json)
+    rows = write_embedding(trained, output, data, stochastic=stochastic, seed=seed, split=split)
+    written(trained, output, rows, json)

@@ -24,7 +24,9 @@ NAME = "reconstruct"
 
 def command(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz or .csv file, or a folder of images.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file, or a folder of images.")
+    ],
     data: DataOption = None,
     split: SplitOption = None,
     runs: Root = OUTPUTS,
@@ -32,8 +34,7 @@ def command(
     json: JsonOption = False,
 ) -> None:
     """Write x-hat for each row: what the autoencoder makes of it (denoised, where the input is noisy)."""
-    from aecli.tasks.reconstruct import reconstruct
+    from aecli.tasks.reconstruct import write_reconstruction
 
     trained = open_trained(run, runs, checkpoint)
-    found = reconstruct(trained, data, output, split=split)
-    written(trained, output, len(found.ids), json)
+    written(trained, output, write_reconstruction(trained, output, data, split), json)

@@ -25,17 +25,28 @@ def check_grey(x: Float32[np.ndarray, " n *shape"]) -> None:
         raise UserError(Problem(text, None, hint, ("data", "binarize")))
 
 
-def drawn(x: Float32[np.ndarray, " n *shape"], stream: str) -> Float32[np.ndarray, " n *shape"]:
-    """x_ij ~ Bernoulli(x_ij): 1 where u_ij < x_ij.
+class Drawer:
+    """x_ij ~ Bernoulli(x_ij): 1 where u_ij < x_ij, of rows in blocks of any size.
 
     u is uniform on [0, 1) from Philox(SEED, stream), so that 0 and 1 stay as they are, and what a scale fitted on
     training rows puts outside [0, 1] becomes the nearer of them. In the stream `rows` (a file given later) u is a
     function of the row itself: it does not depend on the rows beside it.
     """
-    if stream == "rows":
-        return np.stack([_row(row) for row in x]) if len(x) else x
-    draw = np.random.Generator(np.random.Philox(key=np.array([SEED, STREAMS.index(stream)], np.uint64)))
-    return (draw.random(x.shape, np.float32) < x).astype(np.float32)
+
+    def __init__(self, stream: str):
+        self.own = stream == "rows"
+        self.draw = np.random.Generator(np.random.Philox(key=np.array([SEED, STREAMS.index(stream)], np.uint64)))
+
+    def __call__(self, x: Float32[np.ndarray, " n *shape"]) -> Float32[np.ndarray, " n *shape"]:
+        """The next rows, drawn."""
+        if self.own:
+            return np.stack([_row(row) for row in x]) if len(x) else x
+        return (self.draw.random(x.shape, np.float32) < x).astype(np.float32)
+
+
+def drawn(x: Float32[np.ndarray, " n *shape"], stream: str) -> Float32[np.ndarray, " n *shape"]:
+    """All rows of a stream at once."""
+    return Drawer(stream)(x)
 
 
 def _row(x: Float32[np.ndarray, " *shape"]) -> Float32[np.ndarray, " *shape"]:

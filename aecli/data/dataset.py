@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +15,10 @@ from aecli.data import labels as names
 from aecli.data.binarize import check_grey, drawn
 from aecli.data.faults import problems
 from aecli.data.features import Features
+from aecli.data.hashing import content_hash
 from aecli.data.raw import Raw, Want, raw_array
+from aecli.data.residency import SMALL, Choice, choose
+from aecli.data.scan import blocks_of, scan, size_of
 from aecli.data.sources import read
 from aecli.data.spec import Data
 from aecli.data.splits import divide
@@ -28,16 +31,28 @@ if TYPE_CHECKING:
 class Split:
     """Rows in file order: x in model space, `rows` their numbers from 0 in the source (or in its test set).
 
-    `ids` are the source's own as text, else `rows`.
+    `ids` are the source's own as text, else `rows`; `carried` are columns that are no features. Rows that are
+    streamed are on disk (`aecli.data.store`): they are sliced like arrays, and `x[...]` reads them.
     """
 
     x: Float32[np.ndarray, " n *shape"]
     labels: Shaped[np.ndarray, " n"] | None
     ids: Shaped[np.ndarray, " n"]
     rows: Int[np.ndarray, " n"]
+    carried: dict[str, Shaped[np.ndarray, " n"]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.x)
+
+    def take(self, rows: slice | np.ndarray) -> Split:
+        """These rows of it, in memory."""
+        labels = None if self.labels is None else self.labels[rows]
+        carried = {name: values[rows] for name, values in self.carried.items()}
+        return Split(self.x[rows], labels, self.ids[rows], self.rows[rows], carried)
+
+    def blocks(self, size: int) -> Iterator[Split]:
+        """All rows, `size` at a time; the last block may be shorter."""
+        return (self.take(slice(start, start + size)) for start in range(0, len(self), size))
 
 
 @dataclass(frozen=True)
@@ -53,6 +68,8 @@ class Dataset:
     sha256: str
     source: str
     spec: Data
+    residency: Choice = SMALL
+    notes: tuple[str, ...] = ()
 
     def splits(self) -> dict[str, Split]:
         """The splits that there are, by name."""
@@ -63,9 +80,16 @@ class Dataset:
 def load(spec: Data) -> Dataset:
     """Read, check, divide, scale and binarise what `spec` names.
 
+    Rows with too little memory to hold them are streamed: written once, in model space, to a file in the cache.
     Raises UserError for all that is wrong with the data, with its place where it has one.
     """
-    return assemble(read(spec.source, Want.of(spec)), spec)
+    from aecli.data.spool import spooled
+
+    want = Want.of(spec)
+    choice = choose(spec.residency, size_of(spec.source, want))
+    if choice.place == "streamed":
+        return replace(spooled(scan(spec.source, want), spec), residency=choice)
+    return replace(assemble(read(spec.source, want), spec), residency=choice)
 
 
 def assemble(raw: Raw, spec: Data) -> Dataset:
@@ -75,15 +99,15 @@ def assemble(raw: Raw, spec: Data) -> Dataset:
     train, validation, test = _divided(raw, spec)
     features = Features.fit(raw, train, spec.scale)
     given = raw.given_test if test is None and spec.split.test == "given" else None
-    tested = _split(raw, features, spec, test, "test") if test is not None else None
+    tested = as_split(raw, features, spec, test, "test") if test is not None else None
     if given:
-        tested = _split(replace(raw, x=given.x, labels=given.labels, ids=given.ids), features, spec, None, "test")
+        tested = as_split(replace(raw, x=given.x, labels=given.labels, ids=given.ids), features, spec, None, "test")
     known = names.class_names(raw.labels, given.labels if given else None)
     return Dataset(
-        train=_split(raw, features, spec, train, "train"),
-        validation=None if validation is None else _split(raw, features, spec, validation, "validation"),
+        train=as_split(raw, features, spec, train, "train"),
+        validation=None if validation is None else as_split(raw, features, spec, validation, "validation"),
         test=tested, features=features, class_names=known, anomaly_label=anomaly_label(spec, known),
-        sha256=content_hash(raw), source=spec.source, spec=spec,
+        sha256=content_hash(raw), source=spec.source, spec=spec, notes=raw.notes,
     )  # fmt: skip
 
 
@@ -91,14 +115,41 @@ def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -
     """All rows x of a file, named set or array, in file order, for a run with these features.
 
     Columns are matched by name in any order, a row given flat is reshaped, labels are taken if they are
-    there. Raises UserError where rows do not fit.
+    there. What is larger than memory is spooled to the cache. Raises UserError where rows do not fit.
     """
-    want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False)
-    raw = raw_array(np.asarray(source)) if isinstance(source, np.ndarray) else read(str(source), want)
+    from aecli.data.spool import spooled_rows
+
+    want = wanted(features, spec)
+    if isinstance(source, np.ndarray):
+        return _rows_of(raw_array(np.asarray(source)), features, spec)
+    if choose(spec.residency, size_of(str(source), want)).place == "streamed":
+        return spooled_rows(scan(str(source), want), features, spec)
+    return _rows_of(read(str(source), want), features, spec)
+
+
+def row_blocks(source: str | Path, features: Features, spec: Data, size: int) -> Iterator[Split]:
+    """The rows of `read_rows`, `size` at a time: nothing else of the source is ever in memory."""
+    for raw in blocks_of(str(source), wanted(features, spec), size):
+        yield _rows_of(raw, features, spec)
+
+
+def wanted(features: Features, spec: Data) -> Want:
+    """What to read for a run with these features: its columns and their kinds; labels and ids only if there."""
+    own = tuple((f.name, f.kind) for f in features.fields or ())
+    aside = tuple(pair for pair in spec.columns.items() if pair[1] in ("carry", "drop"))
+    want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False, kinds=own + aside)
+    if features.kind == "image" and len(features.shape) == 3:
+        height, width, channels = features.shape
+        image = want.image.model_copy(update={"size": (height, width), "channels": channels})
+        return replace(want, image=image)
+    return want
+
+
+def _rows_of(raw: Raw, features: Features, spec: Data) -> Split:
     raw = fitting(replace(raw, given_test=None), features)
     if found := problems(raw):
         raise UserError(*found)
-    return _split(raw, features, spec, None, "rows")
+    return as_split(raw, features, spec, None, "rows")
 
 
 def fitting(raw: Raw, features: Features) -> Raw:
@@ -110,7 +161,19 @@ def fitting(raw: Raw, features: Features) -> Raw:
     if features.kind == "table" and raw.kind == "image" and raw.x.dtype == np.uint8:
         hint = "save the numbers the run was trained on: x.astype('float32'), or x / 255 if those were pixels"
         raise UserError(Problem("uint8 values are pixels, but the run was trained on a table", raw.place, hint))
-    return replace(raw, x=raw.x.reshape(len(raw.x), *expected), columns=features.columns)
+    if features.kind == "table":
+        _check_kinds(raw, features)
+    return replace(raw, x=raw.x.reshape(len(raw.x), *expected), columns=features.columns, kind=features.kind)
+
+
+def _check_kinds(raw: Raw, features: Features) -> None:
+    """UserError for a column that is of another kind than the run's."""
+    count = prod(features.shape)
+    kinds = [[f.kind for f in fields] if fields else ["numeric"] * count for fields in (raw.fields, features.fields)]
+    for j, (there, expected) in enumerate(zip(*kinds, strict=True)):
+        if there != expected:
+            text = f"column {features.name(j)!r} is {there} here, but the run was trained on it as {expected}"
+            raise UserError(Problem(text, raw.place, "bring it into the form it had in training"))
 
 
 def is_anomaly(split: Split, spec: Data, class_names: tuple[str, ...] | None = None) -> Bool[np.ndarray, " n"] | None:
@@ -137,22 +200,6 @@ def anomaly_label(spec: Data, known: tuple[str, ...]) -> str | None:
     return None
 
 
-def content_hash(raw: Raw) -> str:
-    """SHA-256 of the one file, of the `sha256sum` lines of several, or of the arrays of a bundled set."""
-    if len(raw.files) == 1:
-        return _file_hash(raw.files[0])
-    if raw.files:
-        lines = sorted(f"{_file_hash(path)}  {path.name}\n" for path in raw.files)
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
-    parts = [raw.x, *([raw.labels] if raw.labels is not None else [])]
-    return hashlib.sha256(b"".join(np.ascontiguousarray(part).tobytes() for part in parts)).hexdigest()
-
-
-def _file_hash(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _divided(raw: Raw, spec: Data) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
     """Row numbers of train, validation and test; `data.classes` narrows the first two."""
     cut = divide(len(raw.x), spec.split, raw.given_test is not None)
@@ -176,17 +223,21 @@ def _divided(raw: Raw, spec: Data) -> tuple[np.ndarray, np.ndarray | None, np.nd
     return train, validation, cut.test
 
 
-def _split(source: Raw, features: Features, spec: Data, rows: np.ndarray | None, name: str) -> Split:
+def as_split(source: Raw, features: Features, spec: Data, rows: np.ndarray | None, name: str) -> Split:
+    """These rows of a source (all, where None) in model space."""
     index = np.arange(len(source.x)) if rows is None else rows
     x, labels, ids = source.x, source.labels, source.ids
+    carried = source.carried if len(source.x) == len(index) else {}
     if rows is not None:
         x, labels, ids = x[rows], _at(labels, rows), _at(ids, rows)
-    z = features.transform(x, source.place)
+        carried = {key: values[rows] for key, values in source.carried.items()}
+    z = features.transform(x, source.place, source.fields, source.first)
     if spec.binarize != "none" and name == "train":
         check_grey(z)
     if spec.binarize == "static" or (spec.binarize == "dynamic" and name != "train"):
         z = drawn(z, name)  # else the training step draws anew each time
-    return Split(z, labels, index if ids is None else ids.astype(str), index)
+    index = index + source.first
+    return Split(z, labels, index if ids is None else ids.astype(str), index, carried)
 
 
 def _at(values: np.ndarray | None, rows: np.ndarray) -> np.ndarray | None:

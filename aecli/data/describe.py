@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from aecli.data.raw import Raw, Want
 from aecli.data.sources import read
 from aecli.data.spec import Data
 
+MANY = 40  # columns described one by one
 LISTED = 10  # columns or labels in a line of text
 
 
@@ -29,11 +31,14 @@ class Description:
     minimum: float | None
     maximum: float | None
     nonfinite: int
+    missing: int
     constant: tuple[str, ...] = ()
     scale: str | None = None
     sha256: str | None = None
     splits: dict[str, int] = field(default_factory=dict)
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    columns: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
 
@@ -47,7 +52,13 @@ class Description:
                 f"values from {self.minimum:g} to {self.maximum:g}" + (f", scaled: {self.scale}" if self.scale else "")
             )
         if self.nonfinite:
-            lines.append(f"{self.nonfinite} values are NaN or infinite")
+            lines.append(f"{self.nonfinite} values are {'infinite' if self.kind == 'table' else 'NaN or infinite'}")
+        if self.missing:
+            lines.append(f"{self.missing} holes: they count nowhere in the loss")
+        if self.columns:
+            kinds = Counter(kind.split(",")[0] for kind in self.columns.values())
+            lines.append("columns: " + ", ".join(f"{count} {kind}" for kind, count in kinds.items()))
+            lines += [f"  {name}: {kind}" for name, kind in self.columns.items() if kind != "numeric"][:MANY]
         if self.constant:
             lines.append(f"constant in training: {_short(self.constant)}")
         if self.splits:
@@ -77,18 +88,19 @@ def describe(spec: Data) -> Description:
 
 def described(raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem] | None = None) -> Description:
     """The description of rows already read, and of the dataset made of them, if one could be."""
-    low, high = _range(raw.x)
+    low, high = _range(raw)
     splits = dataset.splits() if dataset else {}
     features = dataset.features if dataset else None
     return Description(
         source=spec.source, rows=len(raw.x), shape=raw.x.shape[1:], dtype=str(raw.x.dtype), kind=raw.kind,
-        minimum=low, maximum=high, nonfinite=len(nonfinite(raw.x)),
+        minimum=low, maximum=high, nonfinite=len(nonfinite(raw.x, holes=raw.kind == "table")),
+        missing=int(np.isnan(raw.x).sum()) if raw.kind == "table" and raw.x.dtype.kind == "f" else 0,
         constant=tuple(features.name(i) for i in features.constant_columns) if features else (),
         scale=features.scale if features else None,
         sha256=dataset.sha256 if dataset else None,
         splits={name: len(split) for name, split in splits.items()},
         labels={name: counts(split.labels) for name, split in splits.items() if split.labels is not None},
-        warnings=tuple(_warnings(raw, low, high)), problems=tuple(found or ()),
+        columns=_columns(raw), notes=raw.notes, warnings=tuple(_warnings(raw, low, high)), problems=tuple(found or ()),
     )  # fmt: skip
 
 
@@ -98,7 +110,19 @@ def counts(labels: np.ndarray) -> dict[str, int]:
     return {str(v): int(n) for v, n in zip(values, number, strict=True)}
 
 
-def _range(x: np.ndarray) -> tuple[float | None, float | None]:
+def _columns(raw: Raw) -> dict[str, str]:
+    """What each column of a table with names is, where not all are numbers."""
+    fields = raw.fields or ()
+    if all(f.kind == "numeric" for f in fields) and not raw.carried:
+        return {}
+    found = {f.name: f"{f.kind}, {len(f.values)} categories" if f.kind == "categorical" else f.kind for f in fields}
+    return found | dict.fromkeys(raw.carried, "carried")
+
+
+def _range(raw: Raw) -> tuple[float | None, float | None]:
+    """Of the finite numbers."""
+    category = np.array([bool(f.values) for f in raw.fields or ()], bool)
+    x = raw.x[:, ~category] if category.any() else raw.x
     finite = x[np.isfinite(x)] if len(nonfinite(x)) else x
     return (float(finite.min()), float(finite.max())) if finite.size else (None, None)
 

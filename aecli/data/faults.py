@@ -26,11 +26,11 @@ def problems(raw: Raw) -> list[Problem]:
     return found
 
 
-def nonfinite(x: np.ndarray) -> np.ndarray:
-    """The indices [k, ndim] of every NaN and infinity of x, in row order."""
+def nonfinite(x: np.ndarray, holes: bool = False) -> np.ndarray:
+    """The indices [k, ndim] of every NaN and infinity of x, in row order; where `holes` are welcome, not of NaN."""
     if x.dtype.kind != "f" or np.isfinite(x).all():
         return np.empty((0, x.ndim), np.int64)
-    return np.argwhere(~np.isfinite(x))
+    return np.argwhere(np.isinf(x) if holes else ~np.isfinite(x))
 
 
 def cells(x: np.ndarray, where: np.ndarray, columns: tuple[str, ...] | None, first: int = 0) -> str:
@@ -56,18 +56,27 @@ def _rows_problems(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
         yield Problem(f"{name} has no rows: its shape is {list(rows.x.shape)}", raw.place, "at least one row is needed")
     elif 0 in rows.x.shape:
         yield Problem(f"{name} has no features: its shape is {list(rows.x.shape)}", raw.place, "a row needs values")
-    where = nonfinite(rows.x)
+    where = nonfinite(rows.x, holes=raw.kind == "table")
     if len(where):
         values = "1 value is" if len(where) == 1 else f"{len(where)} values are"
         place = raw.line(int(where[0][0])) if rows is raw else raw.place
-        hint = f"fill or drop them first: holes are not read. ({COUNTED})"
-        yield Problem(f"{name}: {values} not finite: {cells(rows.x, where, raw.columns)}", place, hint)
+        hint = f"pixels have no holes: fill or drop them. ({COUNTED})"
+        if raw.kind == "table":
+            hint = f"fill or drop them; a hole is an empty cell or NaN. ({COUNTED})"
+        yield Problem(f"{name}: {values} not finite: {cells(rows.x, where, raw.columns, raw.first)}", place, hint)
+    yield from _empty_rows(raw, rows, name)
     for what, values in (("labels", rows.labels), ("ids", rows.ids)):
         if values is not None and len(values) != n:
             hint = "each row needs exactly one"
             yield Problem(f"{len(values)} {what} for the {n} rows of {name}", raw.place, hint)
     if rows.labels is not None and len(rows.labels) == n:
         yield from _missing_labels(raw, rows, name)
+
+
+def _empty_rows(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
+    """Where nothing is known of any row: a row of holes alone is scored, a file of them is a mistake."""
+    if raw.kind == "table" and rows.x.dtype.kind == "f" and rows.x.size and np.isnan(rows.x).all():
+        yield Problem(f"{name} holds nothing but holes", raw.place, "is it the right file, with the right separator?")
 
 
 def _missing_labels(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -10,15 +10,31 @@ import numpy as np
 
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.faults import COUNTED, cells
-from aecli.data.raw import Kind, Raw
+from aecli.data.raw import Field, Kind, Raw
 from aecli.data.spec import Scale
+from aecli.layout import UNKNOWN, Layout
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jaxtyping import Float, Float32, Shaped
 
 CHUNK = 2**22  # values transformed at a time: the float64 in between stays small
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What the training rows were like, a value a column: what later rows are compared with.
+
+    `missing` is the share of holes; `mean` and `deviation` are in units, of what is known; `rare` counts the cells
+    of a category column whose category was too rare to be kept.
+    """
+
+    rows: int
+    missing: tuple[float, ...]
+    mean: tuple[float, ...]
+    deviation: tuple[float, ...]
+    rare: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -27,7 +43,8 @@ class Features:
 
     `shift` and `spread` are Float64[d] (d features of a row, flattened) or None where u is taken as it is.
     A constant feature has spread 1 and is listed in `constant_columns`. Integer pixels are divided by
-    `divisor`.
+    `divisor`. `low` and `high` are the extremes of the training rows' numbers in model space. `fields` are a table's
+    columns with the categories of the training rows; a category's z is its code in `aecli.layout`, a hole's NaN.
     """
 
     shape: tuple[int, ...]
@@ -38,56 +55,105 @@ class Features:
     shift: np.ndarray | None = None
     spread: np.ndarray | None = None
     constant_columns: tuple[int, ...] = ()  # flat indices from 0
+    low: float = 0.0
+    high: float = 1.0
+    fields: tuple[Field, ...] | None = None
+    profile: Profile | None = None
 
     @classmethod
     def fit(cls, raw: Raw, rows: np.ndarray | slice = slice(None), scale: Scale = "auto") -> Features:
         """Fit to the rows of `raw` with these indices. `auto` is resolved: it never stays."""
-        x = raw.x[rows]
-        plain = cls(x.shape[1:], raw.kind, raw.columns, raw.divisor, "none")
-        if scale == "auto":
-            scale = "none" if raw.kind == "image" or (x.min() >= 0 and x.max() <= 1) else "standard"
-        flat = x.reshape(len(x), -1)
-        constant = tuple(int(i) for i in np.flatnonzero((flat == flat[:1]).all(axis=0)))
-        plain = replace(plain, scale=scale, constant_columns=constant)
-        if scale in ("none", "log1p"):
-            return plain
-        shift, spread = _fitted(plain.units(flat), scale)
-        return replace(plain, shift=shift, spread=_safe(spread, shift, constant))
+        from aecli.data.fitting import fit
+
+        return fit(raw, [raw.x[rows]], scale, len(raw.x))
 
     def units(self, x: Shaped[np.ndarray, " n *dims"]) -> Float[np.ndarray, " n *dims"]:
         """Values in their units, as float64: integer pixels divided by `divisor`, all else as it is."""
         u = x.astype(np.float64)
         return u / self.divisor if self.kind == "image" and x.dtype.kind in "iu" else u
 
-    def transform(
-        self, x: Shaped[np.ndarray, " n *shape"], place: Place | None = None
-    ) -> Float32[np.ndarray, " n *shape"]:
-        """Raw rows in model space: computed in float64, returned as float32.
+    def layout(self) -> Layout:
+        """What a row is to the model."""
+        if self.kind != "table":
+            return Layout(self.shape)
+        profile, fields = self.profile, self.fields or ()
+        cards = tuple(len(f.values) for f in fields)
+        missing = profile.missing if profile else ()
+        holes = tuple(rate > 0 and not (cards and cards[j]) for j, rate in enumerate(missing))
+        return Layout(
+            self.shape, True, cards if any(cards) else (), holes if any(holes) else (),
+            tuple(self._unseen(j) if card else 0.0 for j, card in enumerate(cards)) if any(cards) else (),
+        )  # fmt: skip
 
-        Raises UserError for a negative value under log1p, and for a value that no float32 can hold.
+    def _unseen(self, column: int) -> float:
+        """-log of the probability of a category that is none of the K known ones.
+
+        Laplace's rule of succession: (rare + 1) / (n + K + 1) after n known cells, `rare` of which are of categories
+        not kept.
+        """
+        assert self.profile is not None
+        assert self.fields is not None
+        known = self.profile.rows * (1 - self.profile.missing[column])
+        return float(np.log((known + len(self.fields[column].values) + 1) / (self.profile.rare[column] + 1)))
+
+    def transform(
+        self,
+        x: Shaped[np.ndarray, " n *shape"],
+        place: Place | None = None,
+        fields: Sequence[Field] | None = None,
+        first: int = 0,
+    ) -> Float32[np.ndarray, " n *shape"]:
+        """Raw rows in model space: computed in float64, returned as float32; `fields` say what their categories are.
+
+        Raises UserError for a negative value under log1p, and for a value that no float32 can hold. `first` is the
+        number of the first row, for messages.
         """
         out = np.empty((len(x), prod(self.shape)), np.float32)
+        tables = self._lookups(fields)
         for rows in self._chunks(len(x)):
+            at = slice(first + rows.start, first + rows.stop)
             raw = u = self.units(x[rows].reshape(-1, out.shape[1]))
+            if tables:
+                u = u.copy()
+                u[:, list(tables)] = 0
             if self.scale == "log1p":
-                self._refuse(u < 0, u, rows, "log1p takes no value below 0", "use scale: standard", place)
+                self._refuse(u < 0, u, at, "log1p takes no value below 0", "use scale: standard", place)
                 u = np.log1p(u)
             with np.errstate(over="ignore"):
                 if self.shift is not None and self.spread is not None:
                     u = (u - self.shift) / self.spread
                 out[rows] = u
             what = "too large for float32 once scaled"
-            self._refuse(~np.isfinite(out[rows]), raw, rows, what, "bring x to a smaller unit", place)
+            self._refuse(np.isinf(out[rows]), raw, at, what, "bring x to a smaller unit", place)
+            for j, codes in tables.items():
+                known = ~np.isnan(raw[:, j])
+                out[rows, j] = np.where(known, codes[np.where(known, raw[:, j], 0).astype(np.int64)], np.nan)
         return out.reshape(len(x), *self.shape)
 
+    def _lookups(self, fields: Sequence[Field] | None) -> dict[int, Float32[np.ndarray, " values"]]:
+        """For each category column, the run's code of each of the source's values."""
+        found = {}
+        for j, field in enumerate(self.fields or ()):
+            if field.values:
+                code = {text: k + 1 for k, text in enumerate(field.values)}
+                values = fields[j].values if fields is not None else field.values
+                found[j] = np.array([code.get(text, UNKNOWN) for text in values] or [UNKNOWN], np.float32)
+        return found
+
     def inverse(self, z: Float[np.ndarray, " n *shape"]) -> Float[np.ndarray, " n *shape"]:
-        """Model space back to units, as float64: [0, 1] for images, a table's own columns otherwise."""
+        """Model space back to units, as float64: [0, 1] for images, a table's own columns otherwise.
+
+        Of a category column it is the code: `decoded` gives the category.
+        """
         u = np.asarray(z, np.float64).reshape(len(z), -1)
         if self.scale == "log1p":
             with np.errstate(over="ignore"):  # a decoder may say more than float64 holds: that is inf
                 u = np.expm1(u)
         elif self.shift is not None and self.spread is not None:
             u = u * self.spread + self.shift
+        for j, field in enumerate(self.fields or ()):
+            if field.values:
+                u[:, j] = np.asarray(z, np.float64).reshape(len(z), -1)[:, j]
         return u.reshape(len(z), *self.shape)
 
     def to_dict(self) -> dict[str, Any]:
@@ -98,19 +164,25 @@ class Features:
             "divisor": self.divisor, "scale": self.scale,
             "shift": None if self.shift is None else self.shift.tolist(),
             "spread": None if self.spread is None else self.spread.tolist(),
-            "constant_columns": list(self.constant_columns),
+            "constant_columns": list(self.constant_columns), "low": self.low, "high": self.high,
+            "fields": [asdict(f) | {"values": list(f.values)} for f in self.fields] if self.fields else None,
+            "profile": {k: v if isinstance(v, int) else list(v) for k, v in vars(self.profile).items()}
+            if self.profile else None,
         }  # fmt: skip
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Features:
         """The inverse of `to_dict`."""
         arrays = {k: None if fields[k] is None else np.array(fields[k], np.float64) for k in ("shift", "spread")}
-        columns = tuple(fields["columns"]) if fields["columns"] else None
+        known, profile = fields.get("fields"), fields.get("profile")
         rest = {
-            "columns": columns,
+            "columns": tuple(fields["columns"]) if fields["columns"] else None,
             "shape": tuple(fields["shape"]),
             "constant_columns": tuple(fields["constant_columns"]),
-        }
+            "fields": tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in known) if known else None,
+            "profile": Profile(**{k: v if isinstance(v, int) else tuple(v) for k, v in profile.items()})
+            if profile else None,
+        }  # fmt: skip
         return cls(**{**fields, **arrays, **rest})
 
     def name(self, feature: int) -> str:
@@ -127,27 +199,3 @@ class Features:
         where = np.argwhere(bad.reshape(-1, *self.shape))
         named = cells(u.reshape(-1, *self.shape), where, self.columns, rows.start)
         raise UserError(Problem(f"{what}: {named}", place, f"{hint} ({COUNTED})"))
-
-
-def _fitted(u: Float[np.ndarray, " n d"], scale: Scale) -> tuple[np.ndarray, np.ndarray]:
-    """(mean, standard deviation), (minimum, range) or (median, interquartile range) of every column."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        if scale == "standard":
-            shift, spread = u.mean(axis=0), u.std(axis=0)
-        elif scale == "minmax":
-            shift, spread = u.min(axis=0), np.ptp(u, axis=0)
-        else:
-            low, shift, high = np.percentile(u, [25, 50, 75], axis=0)
-            spread = high - low
-    wild = np.flatnonzero(~(np.isfinite(shift) & np.isfinite(spread)))
-    if len(wild):
-        message = f"data.scale: column {wild[0]} (from 0) is too large to compute its {scale} scale"
-        raise UserError(Problem(message, None, "bring x to a smaller unit", ("data", "scale")))
-    return shift, spread
-
-
-def _safe(spread: Float[np.ndarray, " d"], shift: Float[np.ndarray, " d"], constant: tuple[int, ...]) -> np.ndarray:
-    """1 in place of a spread that is nothing but rounding: a constant column, or half of the values alike."""
-    safe = np.where(spread <= 10 * np.finfo(np.float64).eps * np.abs(shift), 1.0, spread)
-    safe[list(constant)] = 1.0
-    return safe

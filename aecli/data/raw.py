@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from aecli.config.problems import Place, Problem, UserError
-from aecli.data.spec import Data
+from aecli.data.spec import Data, Image
 
 Kind = Literal["image", "table"]
+ColumnKind = Literal["numeric", "categorical", "boolean", "date"]
+PLAIN_IMAGE = Image()
 PIXEL_RANGE = 255.0  # what integer pixels are divided by, unless their source says otherwise
 
 
@@ -29,11 +31,32 @@ class Want:
     columns: tuple[str, ...] | None = None
     width: int | None = None
     strict: bool = True
+    kinds: tuple[tuple[str, str], ...] = ()  # (column, kind) where the config, or the run, says it
+    header: bool | None = None  # whether the first row is names; None: by its looks
+    image: Image = PLAIN_IMAGE
+    rows: int | None = None
 
     @classmethod
     def of(cls, spec: Data) -> Want:
         """What a config's `data` section asks for."""
-        return cls(spec.label, spec.id, spec.key)
+        header = None if spec.header == "auto" else spec.header
+        return cls(
+            spec.label, spec.id, spec.key, kinds=tuple(spec.columns.items()), header=header, image=spec.image,
+            rows=spec.rows,
+        )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column of a table as its source has it.
+
+    Its values in x are float64: a number; seconds since 1970 (date); the index of the text in `values`
+    (categorical, boolean: false, true); NaN for a hole.
+    """
+
+    name: str
+    kind: ColumnKind = "numeric"
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -60,6 +83,10 @@ class Raw(Rows):
     file: str = "the array"
     files: tuple[Path, ...] = ()
     first_line: int | None = None
+    fields: tuple[Field, ...] | None = None  # of a table with columns by name; None: all are numbers
+    carried: dict[str, np.ndarray] = field(default_factory=dict)  # other columns [n], as text or numbers
+    first: int = 0  # the number of the first row in the source, where this is a block of it
+    notes: tuple[str, ...] = ()  # what a reader decided that its user should know
 
     @property
     def place(self) -> Place:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROWS = 64  # rows at a time
 DRAWS = 50  # draws of each row at a time, at most
+BLOCK = 8192  # rows looked at at one time
 VALUES = 4_000_000  # decoder outputs that exist at one time, at most
 LOW = 0.05  # the quantile of effective samples that is reported beside their mean
 
@@ -47,9 +48,20 @@ def no_likelihood(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> str | 
     bottleneck = trained.autoencoder.model.bottleneck
     if not bottleneck.stochastic:
         return f"a {bottleneck.kind} bottleneck is deterministic and has no p(z)"  # pyright: ignore
-    if trained.autoencoder.objective.reconstruction.binary and not np.all((x == 0) | (x == 1)):
+    if trained.autoencoder.objective.reconstruction.binary and not _binary(trained, x):
         return "a Bernoulli on grey pixels is no likelihood (data.binarize makes them 0 and 1)"
     return None
+
+
+def _binary(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> bool:
+    """Whether every known number is 0 or 1."""
+    numeric = trained.autoencoder.layout.numeric
+    blocks = (x[start : start + BLOCK].reshape(-1, math.prod(x.shape[1:])) for start in range(0, len(x), BLOCK))
+    return all(_known(b[:, numeric]) for b in blocks)
+
+
+def _known(values: Float[np.ndarray, " rows d"]) -> bool:
+    return bool(np.isin(values[~np.isnan(values)], (0, 1)).all())
 
 
 def importance_sampled(

@@ -5,44 +5,49 @@ from __future__ import annotations
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Bool, Float, Key
 
+from aecli.layout import HIDDEN, UNKNOWN, Layout, layout_of
 from aecli.model.bottlenecks.code import Code
 from aecli.model.forward import Pass, Weights
+from aecli.model.mixed import Columns
 from aecli.model.networks.layers import Linear, Mode
 from aecli.model.networks.network import Precision
 from aecli.model.spec import Model, Objective
 
-CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY = range(5)  # the streams of one step's key
+CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the streams of one step's key
 
 
 class Modules(nnx.Module):
     """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own."""
 
-    def __init__(
-        self, model: Model, objective: Objective, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs
-    ):
+    def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: nnx.Rngs):
         size = model.bottleneck.size
-        self.encoder = model.encoder.encoder(shape, precision, rngs)
+        self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
         self.head = Linear(self.encoder.width, model.bottleneck.outputs, "linear", precision, rngs)
-        self.decoder = model.decoding.decoder(size, shape, precision, rngs)
-        own = objective.reconstruction.initial(shape)
+        self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
+        own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
 
 
 class Autoencoder:
-    """A model and an objective for examples of one shape. It holds no array: `Weights` come as arguments."""
+    """A model and an objective for examples of one layout. It holds no array: `Weights` come as arguments."""
 
-    def __init__(self, model: Model, objective: Objective, shape: tuple[int, ...], precision: Precision = "float32"):
-        self.model, self.objective, self.shape = model, objective, tuple(shape)
+    def __init__(
+        self, model: Model, objective: Objective, rows: Layout | tuple[int, ...], precision: Precision = "float32"
+    ):
+        self.model, self.objective, self.layout = model, objective, layout_of(rows)
+        self.shape = self.layout.shape
         self.precision: Precision = precision
         self.omegas = [penalty.build(model) for penalty in objective.penalties]
         self.corrupt = objective.corruption.build()
         self.graph, _, _ = nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)
 
     def _modules(self, key: Key[Array, ""]) -> Modules:
-        return Modules(self.model, self.objective, self.shape, self.precision, nnx.Rngs(params=key))
+        return Modules(self.model, self.objective, self.layout, self.precision, nnx.Rngs(params=key))
 
     def init(self, key: Key[Array, ""]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters and other variables at random."""
@@ -52,7 +57,11 @@ class Autoencoder:
     def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
         modules = self._merged(weights)
-        return self._code(modules, weights, x, key, self._mode(weights, "encoder"))
+        return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))
+
+    def mean_code(self, weights: Weights, inputs: Float[Array, " batch *inputs"]) -> Float[Array, "batch size"]:
+        """The mean code of what the encoder sees (`layout.inputs` of rows): what a penalty differentiates."""
+        return self._code(self._merged(weights), weights, inputs, None, self._mode(weights, "encoder")).mean
 
     def decode(self, weights: Weights, z: Float[Array, "batch size"]) -> Any:
         """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
@@ -72,22 +81,49 @@ class Autoencoder:
         mask: Bool[Array, " batch"],
     ) -> tuple[Pass, dict[str, Any]]:
         """The pass through corruption, encoder, bottleneck and decoder, and the variables after it."""
-        keys = [jax.random.fold_in(key, stream) for stream in range(5)]
-        numbers = weights.numbers.get("objective", {}).get("corruption", {})
-        corrupted, touched = self.corrupt(x, keys[CORRUPTION], numbers)
+        keys = [jax.random.fold_in(key, stream) for stream in range(6)]
+        corrupted, touched = self._corrupted(weights, x, keys, train)
         modules = self._merged(weights)
         encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
-        code = self._code(modules, weights, corrupted, keys[BOTTLENECK], encoding)
+        code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
         decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
         output = self._output(modules, weights, code.value, decoding)
         _, _, after = nnx.split(modules, nnx.Param, ...)
         variables = nnx.to_pure_dict(after)
         still = weights._replace(variables=variables)
         passed = Pass(
-            x, corrupted, touched, code, output, keys[PENALTY], mask,
-            encode=lambda a: self.encode(still, a).mean, decode=lambda z: self.decode(still, z),
+            x, self.layout.inputs(x, jnp), corrupted, touched, code, output, keys[PENALTY], mask,
+            encode=lambda a: self.mean_code(still, a), decode=lambda z: self.decode(still, z),
         )  # fmt: skip
         return passed, variables
+
+    def loss(self, x: Float[Array, " batch *features"], output: Any) -> Float[Array, " batch *features"]:
+        """The reconstruction's loss of each feature; of a category column -log p in nats, of a hole 0."""
+        likelihood = self.objective.reconstruction
+        if not self.layout.table:
+            return likelihood.loss(x, output)
+        return output.charged(x, lambda u: likelihood.loss(u, output.numbers), -1.0)
+
+    def _corrupted(
+        self, weights: Weights, x: Float[Array, " batch *features"], keys: list[Any], train: bool
+    ) -> tuple[Float[Array, " batch *features"], Bool[Array, " batch *features"]]:
+        """C's draw. A category that it replaces becomes unknown; one it adds to stays. A hole stays a hole.
+
+        In training a small share of categories is hidden besides: else the inputs of unknown ones were never trained.
+        """
+        numbers = weights.numbers.get("objective", {}).get("corruption", {})
+        corrupted, touched = self.corrupt(x, keys[CORRUPTION], numbers)
+        if not self.layout.table:
+            return corrupted, touched
+        corrupted = jnp.where(jnp.isnan(x), x, corrupted)
+        if not self.layout.mixed:
+            return corrupted, touched
+        category = jnp.asarray(np.array(self.layout.categories) > 0)
+        lost = touched if self.objective.corruption.replaces else jnp.zeros_like(touched)
+        if train:
+            lost = lost | (jax.random.uniform(keys[HIDING], x.shape) < HIDDEN)
+        categories = jnp.where(lost & ~jnp.isnan(x), UNKNOWN, x)
+        return jnp.where(category, categories, corrupted), touched & (~category | lost)
 
     def _merged(self, weights: Weights) -> Modules:
         return nnx.merge(self.graph, weights.parameters, weights.variables, copy=True)
@@ -109,4 +145,9 @@ class Autoencoder:
         raw = modules.decoder(z, mode, kernels)
         numbers = weights.numbers.get("objective", {}).get("reconstruction", {})
         own = weights.parameters.get("reconstruction", {})
-        return self.objective.reconstruction.distribution(raw, own, numbers)
+        layout, likelihood = self.layout, self.objective.reconstruction
+        if not layout.table:
+            return likelihood.distribution(raw, own, numbers)
+        logits = tuple(raw[:, part] for part in layout.logit_slices())
+        known = raw[:, : len(layout.numeric)]
+        return Columns(likelihood.distribution(known, own, numbers), logits, layout)

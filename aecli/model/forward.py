@@ -23,16 +23,18 @@ class Weights(NamedTuple):
 class Pass:
     """All that a penalty may look at.
 
-    `encode` (x -> mean code) and `decode` (z -> distribution) are functions of arrays, in evaluation mode, so that
-    they can be differentiated; `mask` says which rows are real.
+    `inputs` is what the encoder sees of the clean x: x itself, but for a table's holes and categories
+    (`aecli.layout`). `encode` (inputs -> mean code) and `decode` (z -> distribution) are functions of arrays, in
+    evaluation mode, so that they can be differentiated; `mask` says which rows are real.
     """
 
     x: Float[Array, " batch *features"]
+    inputs: Float[Array, " batch *inputs"]
     corrupted: Float[Array, " batch *features"]
     touched: Bool[Array, " batch *features"]
     code: Code
     output: Any
     key: Key[Array, ""]
     mask: Bool[Array, " batch"]
-    encode: Callable[[Float[Array, " batch *features"]], Float[Array, "batch size"]]
+    encode: Callable[[Float[Array, " batch *inputs"]], Float[Array, "batch size"]]
     decode: Callable[[Float[Array, "batch size"]], Any]

@@ -57,9 +57,10 @@ def penalty_names(autoencoder: Autoencoder) -> list[str]:
 def units(autoencoder: Autoencoder) -> dict[str, str]:
     """The unit of each term."""
     nats = autoencoder.objective.reconstruction.kind != "squared_error"
+    apart = " and, of categories, nats" if autoencoder.layout.mixed and not nats else ""
     found = {
         "loss": "weighted sum of the terms, mean over examples",
-        "reconstruction": ("nats" if nats else "squared error") + ", sum over features, mean over examples",
+        "reconstruction": ("nats" if nats else "squared error") + apart + ", sum over features, mean over examples",
     }
     if autoencoder.model.bottleneck.stochastic:
         found["rate"] = "nats, sum over units, mean over examples"
@@ -68,7 +69,7 @@ def units(autoencoder: Autoencoder) -> dict[str, str]:
 
 
 def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:
-    loss = autoencoder.objective.reconstruction.loss(passed.x, passed.output)
+    loss = autoencoder.loss(passed.x, passed.output)
     if "emphasis" in numbers.get("corruption", {}):
         loss = loss * jnp.where(passed.touched, 1.0, 1.0 - numbers["corruption"]["emphasis"])
     return per_example(loss)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aecli.layout import Layout
 from aecli.tasks.blocks import in_blocks
 
 if TYPE_CHECKING:
@@ -19,19 +21,24 @@ CHUNK = 4096
 
 @dataclass(frozen=True)
 class Baselines:
-    """Fitted to training rows x, flattened, in the model's space. `components` are orthonormal rows."""
+    """Fitted to training rows as the encoder sees them (`aecli.layout`), flattened. `components` are orthonormal rows.
+
+    Holes are 0 with a flag, a category is one-hot.
+    """
 
     mean: Float64[np.ndarray, " features"]
     deviation: Float64[np.ndarray, " features"]
     components: Float64[np.ndarray, " k features"]
+    layout: Layout
 
     @classmethod
-    def fit(cls, rows: Float32[np.ndarray, " rows *features"], size: int) -> Baselines:
+    def fit(cls, rows: Float32[np.ndarray, " rows *features"], size: int, layout: Layout | None = None) -> Baselines:
         """Mean, standard deviation (1 for a constant feature) and the first k principal components.
 
         k = `size`, but at most features - 1 and rows - 1: with all components nothing would be left over.
         """
-        flat = rows.reshape(len(rows), -1)
+        layout = layout or Layout(rows.shape[1:])
+        flat = layout.inputs(rows).reshape(len(rows), -1)
         n, d = flat.shape
         mean = flat.mean(axis=0, dtype=np.float64)
         variance, gram = np.zeros(d), np.zeros((d, d) if d <= WIDE else (0, 0))
@@ -42,11 +49,11 @@ class Baselines:
                 gram += centred.T @ centred
         deviation = np.where(flat.max(axis=0) == flat.min(axis=0), 1.0, np.sqrt(variance))
         k = max(0, min(size, d - 1, n - 1))
-        return cls(mean, deviation, _components(flat, gram, k))
+        return cls(mean, deviation, _components(flat, gram, k), layout)
 
     def z_norm(self, rows: Float[np.ndarray, " rows *features"]) -> Float32[np.ndarray, " rows"]:
         """||(x - mean) / sd||: what published "PCA" detectors with all components amount to."""
-        return in_blocks(lambda x: np.linalg.norm((x - self.mean) / self.deviation, axis=1), rows)
+        return self._each(lambda x: np.linalg.norm((x - self.mean) / self.deviation, axis=1), rows)
 
     def pca_residual(self, rows: Float[np.ndarray, " rows *features"]) -> Float32[np.ndarray, " rows"]:
         """||(I - V'V)(x - mean)||^2, V the first k components: the error of the best linear
@@ -57,7 +64,15 @@ class Baselines:
             centred = x - self.mean
             return np.square(centred - (centred @ self.components.T) @ self.components).sum(axis=1)
 
-        return in_blocks(residual, rows)
+        return self._each(residual, rows)
+
+    def _each(
+        self, function: Callable[[np.ndarray], np.ndarray], rows: Float[np.ndarray, " rows *features"]
+    ) -> Float32[np.ndarray, " rows"]:
+        """A function of rows as the encoder sees them, a few thousand at a time."""
+        parts = (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+        found = [in_blocks(function, self.layout.inputs(part)) for part in parts]
+        return np.concatenate(found) if found else np.zeros(0, np.float32)
 
     def scores(self, rows: Float[np.ndarray, " rows *features"]) -> dict[str, Float32[np.ndarray, " rows"]]:
         """Each baseline's score by name; higher is more anomalous."""

@@ -6,15 +6,30 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aecli.data.binarize import drawn
+
 if TYPE_CHECKING:
-    from jaxtyping import Float32
+    from jaxtyping import Float32, Int
 
     from aecli.training.trained import Trained
+
+MOST = 200_000  # training rows that something is fitted to: of more, as many, evenly spaced
+VALUES = 2**28  # and so many numbers
+
+
+def spread(count: int, most: int) -> Int[np.ndarray, " rows"]:
+    """The indices of at most so many of `count` rows, evenly spaced, ascending."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
 
 
 def training_rows(trained: Trained) -> Float32[np.ndarray, " rows *features"]:
     """The training rows in the model's space (with `binarize: dynamic` one fixed draw of them)."""
-    return trained.split("train")[1].x
+    rows = trained.dataset.train.x
+    if isinstance(rows, np.ndarray):
+        return trained.split("train")[1].x
+    most = min(MOST, max(1, VALUES // int(np.prod(rows.shape[1:]))))
+    found = rows[spread(len(rows), most)]
+    return drawn(found, "train") if trained.experiment.data.binarize == "dynamic" else found
 
 
 def training_codes(trained: Trained) -> Float32[np.ndarray, " rows size"]:

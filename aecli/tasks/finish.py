@@ -22,4 +22,5 @@ def finish(run: Run, dataset: Dataset, progress: Progress, *, figures: bool) -> 
     if figures:
         progress.say("drawing")
         draw_run(trained)
+    run.update(units=report["units"])
     return report["metrics"]

@@ -1,18 +1,23 @@
-"""Result files, each written whole or not at all: .npy, .npz, .csv, .png, and folders of images."""
+"""Result files, each written whole or not at all: .npy, .npz, .csv, .parquet, .png, and folders of images."""
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
 from aecli.runs.files import cannot, sync_folder, write_synced, writing_whole
+from aecli.tasks.arrays import store
+from aecli.tasks.blockwise import refuse_objects, writing
+from aecli.tasks.tables import CsvWriter, ParquetWriter
 
 if TYPE_CHECKING:
     from jaxtyping import Shaped, UInt8
@@ -42,37 +47,31 @@ def check_output(path: str | Path, suffixes: Sequence[str]) -> Path:
 
 
 def write_npy(path: Path, array: Shaped[np.ndarray, " ..."]) -> None:
-    """The array alone, without pickle."""
-    _refuse_objects({path.name: array})
+    """The array alone, without pickle, in C order."""
+    refuse_objects({path.name: array})
     with writing_whole(path) as aside, aside.open("wb") as file:
-        np.save(file, array, allow_pickle=False)
+        np.lib.format.write_array(file, np.asarray(array, order="C"), allow_pickle=False)
 
 
 def write_npz(path: Path, arrays: Mapping[str, Shaped[np.ndarray, " ..."] | None]) -> None:
     """The arrays by name, without pickle; those that are None are left out. Equal arrays give equal bytes."""
-    present = {name: np.asarray(array) for name, array in arrays.items() if array is not None}
-    _refuse_objects(present)
+    present = {name: np.asarray(array, order="C") for name, array in arrays.items() if array is not None}
+    refuse_objects(present)
+    write = partial(np.lib.format.write_array, allow_pickle=False)
     with writing_whole(path) as aside, aside.open("wb") as file:
-        np.savez(file, **present)  # pyright: ignore[reportArgumentType]
+        store(file, {name: partial(write, array=array) for name, array in present.items()})
 
 
-def write_csv(path: Path, columns: Mapping[str, Shaped[np.ndarray, " rows"] | None]) -> None:
-    """A header, then a line a row. A float is the shortest text that its own type reads back to the same
-    value.
+def write_csv(path: Path, columns: Mapping[str, Shaped[np.ndarray, " rows"] | None], *, guard: bool = False) -> None:
+    """A header, then a line a row: the columns as `CsvWriter` writes them. Columns that are None are left out."""
+    with writing(path, lambda path, file: CsvWriter(path, file, guard=guard)) as writer:
+        writer.append(columns)
 
-    Columns that are None are left out. Text is quoted (RFC 4180) in files where some of it has to be.
-    """
-    import pyarrow as pa
-    from pyarrow import csv
 
-    present = {name: np.asarray(column) for name, column in columns.items() if column is not None}
-    _refuse_objects(present)
-    table = pa.table(list(map(pa.array, present.values())), names=list(present))
-    texts = [column for column in present.values() if column.dtype.kind == "U"]
-    style = "needed" if any(_structural(text) for column in texts for text in column) else "none"
-    with writing_whole(path) as aside, aside.open("wb") as file:
-        file.write((",".join(map(_quoted, present)) + "\n").encode())
-        csv.write_csv(table, file, csv.WriteOptions(include_header=False, quoting_style=style))
+def write_parquet(path: Path, columns: Mapping[str, Shaped[np.ndarray, " rows"] | None]) -> None:
+    """The columns as `ParquetWriter` writes them. Columns that are None are left out."""
+    with writing(path, ParquetWriter) as writer:
+        writer.append(columns)
 
 
 def write_png(path: Path, image: UInt8[np.ndarray, " height width *channels"]) -> None:
@@ -81,7 +80,7 @@ def write_png(path: Path, image: UInt8[np.ndarray, " height width *channels"]) -
         aside.write_bytes(png(image))
 
 
-def write_images(path: Path, images: Sequence[UInt8[np.ndarray, " height width *channels"]]) -> None:
+def write_images(path: Path, images: Iterable[UInt8[np.ndarray, " height width *channels"]]) -> None:
     """A folder of PNGs, one a row, named by the row's number from 0 in input order (`00000.png`).
 
     Written aside, then renamed. A folder of such PNGs that exists is replaced; any other UserError.
@@ -112,7 +111,8 @@ def png(image: UInt8[np.ndarray, " height width *channels"]) -> bytes:
 
 def columns_of(prefix: str, rows: Shaped[np.ndarray, " rows *dims"]) -> dict[str, np.ndarray]:
     """The flattened rows as columns `<prefix>0`, `<prefix>1`, ..."""
-    return dict(zip(map(f"{prefix}{{}}".format, range(rows[0].size)), rows.reshape(len(rows), -1).T, strict=True))
+    width = math.prod(rows.shape[1:])
+    return dict(zip(map(f"{prefix}{{}}".format, range(width)), rows.reshape(len(rows), width).T, strict=True))
 
 
 def _replace_folder(aside: Path, path: Path) -> None:
@@ -141,17 +141,3 @@ def _check_folder(path: Path) -> None:
     if others:
         hint = "name a new folder: what is in a folder is replaced only where all of it is numbered PNGs"
         raise UserError(Problem(f"--output {path} holds other things ({others[0]})", hint=hint))
-
-
-def _refuse_objects(arrays: Mapping[str, Any]) -> None:
-    for name, array in arrays.items():
-        if np.asarray(array).dtype.hasobject:
-            raise TypeError(f"{name} holds Python objects, which no output file may")
-
-
-def _structural(text: str) -> bool:
-    return any(mark in text for mark in ',"\r\n')
-
-
-def _quoted(text: str) -> str:
-    return '"' + text.replace('"', '""') + '"' if _structural(text) else text

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aecli.config.problems import Problem, UserError
 from aecli.report.sheet import check_drawable, to_pixels
-from aecli.tasks.output import FOLDER, check_output, write_csv, write_images, write_npy, write_npz
+from aecli.tasks.beside import beside
+from aecli.tasks.output import FOLDER, check_output, write_images
 from aecli.tasks.units import in_units, unit_columns
+from aecli.tasks.writers import open_writer
 
 if TYPE_CHECKING:
     from jaxtyping import Float, Shaped
 
-    from aecli.data.features import Features
-    from aecli.data.spec import Data
+    from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
-SUFFIXES = (".npy", ".npz", ".csv", FOLDER)
+SUFFIXES = (".npy", ".npz", ".csv", ".parquet", FOLDER)
 
 
 @dataclass(frozen=True)
@@ -31,40 +33,64 @@ class Reconstruction:
     ids: Shaped[np.ndarray, " rows"]
     labels: Shaped[np.ndarray, " rows"] | None
 
-    def write(self, path: Path, features: Features, spec: Data) -> None:
-        """.npy: x_hat; .npz: reconstructions, ids; .csv: a file like the data's; else a folder of PNGs."""
-        if path.suffix.lower() == ".npy":
-            write_npy(path, self.reconstructions)
-        elif path.suffix.lower() == ".npz":
-            write_npz(path, {"reconstructions": self.reconstructions, "ids": self.ids})
-        elif path.suffix.lower() == ".csv":
-            write_csv(path, {**self._named(spec), **unit_columns(features, self.reconstructions)})
-        else:
-            write_images(path, [p[..., 0] if p.shape[-1] == 1 else p for p in to_pixels(self.reconstructions)])
-
-    def _named(self, spec: Data) -> dict[str, np.ndarray | None]:
-        """The id and label columns that the data's own file has by name: the CSV can stand in for it."""
-        pairs = ((spec.id, self.ids), (spec.label, self.labels))
-        return {name: values for name, values in pairs if isinstance(name, str)}
-
 
 def reconstruct(
-    trained: Trained,
-    data: str | Path | np.ndarray | None = None,
-    output: str | Path | None = None,
-    split: str | None = None,
+    trained: Trained, data: str | Path | np.ndarray | None = None, split: str | None = None
 ) -> Reconstruction:
-    """x_hat = g(mean code of x) for each row: denoised where the input is noisy. Written to `output` where
-    given.
-
-    UserError for an output that cannot be written, before anything is computed.
-    """
-    path = check_output(output, SUFFIXES) if output is not None else None
-    if path is not None and not path.suffix:
-        check_drawable(trained.features.shape)
+    """x_hat = g(mean code of x) for each row: denoised where the input is noisy."""
     name, rows = trained.rows(data, split)
     x_hat = in_units(trained.features, trained.reconstruct(rows.x))
-    found = Reconstruction(name, x_hat, rows.ids, rows.labels)
-    if path is not None:
-        found.write(path, trained.features, trained.experiment.data)
-    return found
+    return Reconstruction(name, x_hat, np.asarray(rows.ids), rows.labels)
+
+
+def write_reconstruction(
+    trained: Trained, output: str | Path, data: str | Path | np.ndarray | None = None, split: str | None = None
+) -> int:
+    """The reconstructions to a file, in blocks, in constant memory; how many rows.
+
+    .npy: x_hat; .npz: reconstructions, ids; .csv and .parquet: a table like the data's; else a folder of PNGs.
+    UserError for an output that cannot be written, before anything is computed.
+    """
+    path = check_output(output, SUFFIXES)
+    if not path.suffix:
+        return _write_folder(trained, path, data, split)
+    if trained.features.layout().mixed and path.suffix.lower() in (".npy", ".npz"):
+        text = f"an array holds numbers, and some columns of this run are categories: {path.name}"
+        raise UserError(Problem(text, hint="write a .csv or a .parquet"))
+    count = 0
+    with open_writer(path, guard=True) as out:
+        for block in trained.blocks(data, split)[1]:
+            out.append(_columns(trained, path.suffix.lower(), block, trained.reconstruct(block.x)))
+            count += len(block)
+    return count
+
+
+def _columns(
+    trained: Trained, suffix: str, block: Split, x_hat: Float[np.ndarray, " rows *shape"]
+) -> dict[str, np.ndarray | None]:
+    features, spec = trained.features, trained.experiment.data
+    if suffix == ".npy":
+        return {"reconstructions": in_units(features, x_hat)}
+    if suffix == ".npz":
+        return {"reconstructions": in_units(features, x_hat), "ids": block.ids}
+    # The id and label columns that the data's own file has by name: the table can stand in for it.
+    own = unit_columns(features, x_hat)
+    named: dict[str, Any] = beside(block, own, "\0id", "\0label")
+    pairs = ((spec.id, named.pop("\0id")), (spec.label, named.pop("\0label")))
+    return {**{name: values for name, values in pairs if isinstance(name, str)}, **own, **named}
+
+
+def _write_folder(trained: Trained, path: Path, data: Any, split: str | None) -> int:
+    check_drawable(trained.features.shape)
+    written = 0
+
+    def images() -> Any:
+        nonlocal written
+        for block in trained.blocks(data, split)[1]:
+            x_hat = in_units(trained.features, trained.reconstruct(block.x))
+            for picture in to_pixels(x_hat):
+                written += 1
+                yield picture[..., 0] if picture.shape[-1] == 1 else picture
+
+    write_images(path, images())
+    return written

@@ -36,22 +36,26 @@ Warn = Callable[[str], None]
 @dataclass(frozen=True)
 class Samples:
     """Decoded codes in the data's own units, on a grid `columns` wide; `sampler` says where the codes come
-    from.
+    from. `x` are the same in the model's space.
     """
 
     samples: Float[np.ndarray, " count *shape"]
+    x: Float[np.ndarray, " count *shape"]
     codes: Float32[np.ndarray, " count size"]
     columns: int
     sampler: str
 
     def write(self, path: Path, features: Features) -> None:
         """.npy: samples alone; .npz: samples and codes; .csv: a row each; .png: a contact sheet."""
+        if features.layout().mixed and path.suffix.lower() != ".csv":
+            text = f"an array holds numbers, and some columns of this run are categories: {path.name}"
+            raise UserError(Problem(text, hint="write a .csv"))
         if path.suffix.lower() == ".npy":
             write_npy(path, self.samples)
         elif path.suffix.lower() == ".npz":
             write_npz(path, {"samples": self.samples, "codes": self.codes})
         elif path.suffix.lower() == ".csv":
-            write_csv(path, unit_columns(features, self.samples))
+            write_csv(path, unit_columns(features, self.x))
         else:
             write_png(path, contact_sheet(_enlarged(self.samples), self.columns))
 
@@ -193,7 +197,8 @@ def _decoded(
     trained: Trained, codes: Float[np.ndarray, " count size"], columns: int, sampler: str, path: Path | None
 ) -> Samples:
     codes = codes.astype(np.float32)
-    found = Samples(in_units(trained.features, trained.decode(codes)), codes, columns, sampler)
+    x = trained.decode(codes)
+    found = Samples(in_units(trained.features, x), x, codes, columns, sampler)
     if path is not None:
         found.write(path, trained.features)
     return found

@@ -129,7 +129,7 @@ def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
 def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str, ...], str, str | None]]:
     """What the objective or the training asks of the data and the data do not give: place, text, hint."""
     found: list[tuple[tuple[str, ...], str, str | None]] = []
-    low, high = float(dataset.train.x.min()), float(dataset.train.x.max())
+    low, high = dataset.features.low, dataset.features.high
     if experiment.objective.reconstruction.binary and (low < 0 or high > 1):
         text = f"bernoulli needs features between 0 and 1; after scaling these lie between {low:.6g} and {high:.6g}"
         found.append((("objective", "reconstruction"), text, "use `data.scale: minmax`, or another reconstruction"))
@@ -149,7 +149,7 @@ def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
     from aecli.training.devices import memory_of
     from aecli.training.step import program
 
-    made = program(loaded.experiment, dataset.features.shape, len(dataset.train))
+    made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
     state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(loaded.experiment, 1))
     needed, there = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)), memory_of(device)
     if there is not None and needed > there:
@@ -191,7 +191,7 @@ def _check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: boo
 
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
     if saved is not None:
-        made = program(loaded.experiment, dataset.features.shape, len(dataset.train))
+        made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])
         total = loaded.experiment.training.epochs * made.steps_per_epoch

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -21,6 +21,8 @@ from aecli.runs.events import Events
 from aecli.runs.metrics import Metrics
 from aecli.runs.run import Run
 from aecli.training import checkpoint
+from aecli.training.feed import Feed, Resident, Streamed, Window
+from aecli.training.held import Held
 from aecli.training.memory import Memory
 from aecli.training.progress import Progress
 from aecli.training.step import Program, State, program
@@ -67,14 +69,14 @@ class Trainer:
             progress,
             clock,
         )
-        self.program: Program = program(experiment, dataset.features.shape, len(dataset.train.x))
+        self.program: Program = program(experiment, dataset.features.layout(), len(dataset.train))
         self.total = experiment.training.epochs * self.program.steps_per_epoch
         put = partial(jax.device_put, device=device)
         self.numbers = put(numbers_of(experiment, self.total))
         self.seed = put(np.uint32(experiment.seed))
-        self.rows = put(np.ascontiguousarray(dataset.train.x))
-        held = dataset.validation
-        self.held = None if held is None else put(in_batches(held.x, self.program.batch))
+        resident = dataset.residency.place == "device"
+        self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
+        self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
         self.put = put
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
@@ -86,6 +88,7 @@ class Trainer:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
         training, memory = self.experiment.training, memory.under(self.experiment)
         chunk, began = self._compiled(state), time.perf_counter()
+        windows = self.feed.windows(int(state.step), self.total)
         if memory.should_stop(training.stop_early):
             self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
         with (
@@ -95,7 +98,9 @@ class Trainer:
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
                 epoch = step // self.program.steps_per_epoch
-                state = self._epoch(chunk, state, epoch, stop, lambda now, known=memory: self._save(now, known, log))
+                state = self._epoch(
+                    chunk, state, windows, epoch, stop, lambda now, known=memory: self._save(now, known, log)
+                )
                 memory = self._end_of_epoch(state, memory, epoch + 1, log, events)
                 self.clock.train_seconds = time.perf_counter() - began
             if not checkpoint.steps(self.run.checkpoints):
@@ -104,33 +109,44 @@ class Trainer:
 
     def _compiled(self, state: State) -> Any:
         began = time.perf_counter()
-        order = self.program.order(self.seed, jnp.int32(0))
-        args = (state, self.rows, order, self.seed, self.numbers, jnp.int32(0))
+        window = self.feed.first()
+        args = (state, window.data, window.order, self.seed, self.numbers, jnp.int32(0), jnp.int32(0))
         compiled = self.program.compiled(*args)
         self.clock.compile_seconds = time.perf_counter() - began
         return compiled
 
-    def _epoch(self, chunk: Any, state: State, epoch: int, stop: StopRequest, save: Callable[[State], Any]) -> State:
-        """The rest of an epoch, in chunks as long as fit into CHUNK_SECONDS."""
-        order = self.program.order(self.seed, jnp.int32(epoch))
+    def _epoch(
+        self, chunk: Any, state: State, windows: Iterator[Window], epoch: int, stop: StopRequest,
+        save: Callable[[State], Any],
+    ) -> State:  # fmt: skip
+        """The rest of an epoch, window by window, each in chunks as long as fit into CHUNK_SECONDS."""
         last, length = (epoch + 1) * self.program.steps_per_epoch, 1
-        while (step := int(state.step)) < last:
-            if stop:
-                save(state)
-                text = f"stopped at step {step} of {self.total}, saved in {self.run.path}"
-                problem = Problem(text, hint=f"go on: aecli resume {self.run.path}")
-                raise StoppedError(stop.signal or 0, problem, run=self.run.path)
-            count, began = min(length, last - step), time.perf_counter()
-            state = chunk(state, self.rows, order, self.seed, self.numbers, jnp.int32(count))
-            bad = int(state.bad)  # waits for the chunk
-            seconds = time.perf_counter() - began
-            self.clock.step_seconds += seconds
-            self.clock.examples += count * self.program.batch - (self._padding if step + count == last else 0)
-            length = max(1, min(4 * count, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
-            if bad >= 0:
-                raise DivergedError(diverged(bad, self.run))
-            self.progress.advance(step + count, self.total, f"epoch {epoch + 1}/{self.experiment.training.epochs}")
+        while int(state.step) < last:
+            began = time.perf_counter()
+            window = next(windows)
+            self.clock.step_seconds += time.perf_counter() - began  # waiting for rows is part of a step
+            while (step := int(state.step)) < window.stop:
+                if stop:
+                    self._stop(state, stop, save)
+                count, began = min(length, window.stop - step), time.perf_counter()
+                data, order = window.data, window.order
+                state = chunk(state, data, order, self.seed, self.numbers, jnp.int32(window.start), jnp.int32(count))
+                bad = int(state.bad)  # waits for the chunk
+                seconds = time.perf_counter() - began
+                self.clock.step_seconds += seconds
+                self.clock.examples += count * self.program.batch - (self._padding if step + count == last else 0)
+                length = max(1, min(4 * count, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
+                if bad >= 0:
+                    raise DivergedError(diverged(bad, self.run))
+                text = f"epoch {epoch + 1}/{self.experiment.training.epochs}"
+                self.progress.advance(step + count, self.total, text)
         return state
+
+    def _stop(self, state: State, stop: StopRequest, save: Callable[[State], Any]) -> None:
+        save(state)
+        text = f"stopped at step {int(state.step)} of {self.total}, saved in {self.run.path}"
+        problem = Problem(text, hint=f"go on: aecli resume {self.run.path}")
+        raise StoppedError(stop.signal or 0, problem, run=self.run.path)
 
     def _end_of_epoch(self, state: State, memory: Memory, epoch: int, log: Metrics, events: Events) -> Memory:
         """Log the epoch, validate where it is due, save where it is due or the best so far."""
@@ -157,8 +173,7 @@ class Trainer:
         parameters = state.average or state.parameters
         weights = Weights(parameters, state.variables, values_at_end(self.numbers))
         assert self.held is not None
-        assert self.dataset.validation is not None
-        found = self.program.validate(weights, self.held, jnp.int32(len(self.dataset.validation.x)), self.seed)
+        found = self.held.validate(weights, self.seed)
         return {name: float(value) for name, value in found.items()}
 
     def _save(self, state: State, memory: Memory, log: Metrics) -> Memory:
@@ -179,13 +194,6 @@ class Trainer:
         due = self.program.steps_per_epoch * saving.every
         regular = [s for s in checkpoint.steps(self.run.checkpoints) if s and (s % due == 0 or s == self.total)]
         return {step, *regular[-saving.keep :], *([memory.best_step] if memory.best_step is not None else [])}
-
-
-def in_batches(x: np.ndarray, batch: int) -> np.ndarray:
-    """Rows as [count, batch, ...], the last batch padded with zeros."""
-    padding = -len(x) % batch
-    padded = np.concatenate([x, np.zeros((padding, *x.shape[1:]), x.dtype)]) if padding else x
-    return padded.reshape(-1, batch, *x.shape[1:])
 
 
 def diverged(step: int, run: Run) -> str:

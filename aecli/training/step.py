@@ -13,9 +13,11 @@ from jaxtyping import Array, Bool, Float, Int, UInt
 
 from aecli.config.numbers import numbers_of, skeleton_of, values_at
 from aecli.experiment import Experiment
+from aecli.layout import Layout, layout_of
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.model.objective import mean_terms, terms
+from aecli.training.augment import augmented
 from aecli.training.keys import INIT, ORDER, STEP, VALIDATION, stream_key
 
 Numbers = dict[str, Any]
@@ -39,12 +41,12 @@ class Program:
     Seed and swept numbers are arguments of each; the same program serves every value of them.
     """
 
-    def __init__(self, skeleton: Experiment, shape: tuple[int, ...], rows: int):
+    def __init__(self, skeleton: Experiment, layout: Layout, rows: int):
         training = skeleton.training
         self.skeleton, self.rows = skeleton, rows
         self.batch = min(training.batch_size, rows)
         self.steps_per_epoch = -(-rows // self.batch)
-        self.autoencoder = Autoencoder(skeleton.model, skeleton.objective, shape, training.precision)
+        self.autoencoder = Autoencoder(skeleton.model, skeleton.objective, layout, training.precision)
         self.init = jax.jit(self._init)
         self.order = jax.jit(self._order)
         self.chunk = jax.jit(self._chunk, donate_argnums=0)
@@ -76,6 +78,8 @@ class Program:
 
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         key = stream_key(seed, STEP, state.step)
+        if self.skeleton.data.augment:
+            x = augmented(x, jax.random.fold_in(key, 2), self.skeleton.data.augment)
         if self.skeleton.data.binarize == "dynamic":
             x = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
         weights = Weights(parameters, state.variables, values_at(numbers, state.step))
@@ -125,9 +129,10 @@ class Program:
         order: Int[Array, "steps batch"],
         seed: UInt[Array, ""],
         numbers: Numbers,
+        start: Int[Array, ""],
         count: Int[Array, ""],
     ) -> State:
-        """`count` steps of the epoch whose order is given.
+        """`count` steps of the window whose order is given, and whose first step is `start`.
 
         The count is an argument, so that one compiled loop serves chunks of every length: a scan would be compiled
         anew for each. The sums start again with the epoch.
@@ -136,7 +141,7 @@ class Program:
         state = state._replace(sums=jax.tree.map(lambda total: jnp.where(fresh, 0, total), state.sums))
 
         def body(_: Any, state: State) -> State:
-            rows = jax.lax.dynamic_index_in_dim(order, state.step % self.steps_per_epoch, keepdims=False)
+            rows = jax.lax.dynamic_index_in_dim(order, state.step - start, keepdims=False)
             return self.step(state, data, rows, seed, numbers)
 
         return jax.lax.fori_loop(0, count, body, state)
@@ -145,10 +150,15 @@ class Program:
         self,
         weights: Weights,
         batches: Float[Array, " count batch *features"],
+        first: Int[Array, ""],
         rows: Int[Array, ""],
         seed: Any,
+        sums: dict[str, Float[Array, ""]],
     ) -> dict[str, Float[Array, ""]]:
-        """Each term's mean over the first `rows` rows of padded batches: the same objective, dropout off."""
+        """`sums` and what these batches (numbered from `first`) add to each term's mean over `rows` rows.
+
+        The same objective, dropout off; rows beyond the last are padding.
+        """
         size = batches.shape[1]
 
         def body(sums: Any, item: tuple[Any, Any]) -> tuple[Any, None]:
@@ -159,13 +169,7 @@ class Program:
             share = jnp.sum(mask) / rows
             return jax.tree.map(lambda s, m: s + share * m, sums, mean_terms(found, mask)), None
 
-        shapes = jax.eval_shape(lambda: self._first_terms(weights, batches[0], seed))
-        start = jax.tree.map(lambda s: jnp.zeros((), s.dtype), shapes)
-        return jax.lax.scan(body, start, (jnp.arange(batches.shape[0]), batches))[0]
-
-    def _first_terms(self, weights: Weights, x: Float[Array, " batch *features"], seed: Any) -> dict[str, Any]:
-        key = stream_key(seed, VALIDATION)
-        return terms(self.autoencoder, weights, x, key, train=False, mask=jnp.ones(x.shape[0], bool))[0]
+        return jax.lax.scan(body, sums, (first + jnp.arange(batches.shape[0]), batches))[0]
 
 
 @dataclass(frozen=True)
@@ -173,12 +177,12 @@ class Recipe:
     """What a program is compiled for. Two are equal where `text` is: names, seeds and swept values do not count."""
 
     text: str
-    shape: tuple[int, ...]
+    layout: Layout
     rows: int
     skeleton: Experiment = field(compare=False, repr=False)
 
 
-def program(experiment: Experiment, shape: tuple[int, ...], rows: int) -> Program:
+def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:
     """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
     skeleton = skeleton_of(experiment)
     training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
@@ -190,10 +194,11 @@ def program(experiment: Experiment, shape: tuple[int, ...], rows: int) -> Progra
         skeleton.objective.model_dump_json(),
         training,
         skeleton.data.binarize,
+        skeleton.data.model_dump_json(include={"augment"}),
     )
-    return _program(Recipe("\n".join(parts), tuple(shape), rows, skeleton))
+    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, skeleton))
 
 
 @lru_cache(maxsize=16)
 def _program(recipe: Recipe) -> Program:
-    return Program(recipe.skeleton, recipe.shape, recipe.rows)
+    return Program(recipe.skeleton, recipe.layout, recipe.rows)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
 from aecli.config.problems import DamagedError, Place, Problem, UserError
-from aecli.data.dataset import Dataset, Split, read_rows
+from aecli.data.dataset import Dataset, Split, read_rows, row_blocks
 from aecli.data.dataset import load as load_data
 from aecli.data.features import Features
 from aecli.experiment import Experiment
@@ -27,6 +27,7 @@ from aecli.training import checkpoint
 from aecli.training.memory import Memory
 from aecli.training.step import Program, State, program
 
+BLOCK = 8192  # rows read at a time from what is streamed
 BATCH = 512  # rows at a time; always the same, so that a row's result does not depend on its neighbours
 
 
@@ -80,6 +81,9 @@ class Trained:
             return rows
         from aecli.data.binarize import drawn
 
+        if not isinstance(rows.x, np.ndarray):
+            hint = "use --split validation or test, which were drawn when they were written to disk"
+            raise UserError(Problem("training rows that are streamed are not drawn as a whole", hint=hint))
         return replace(rows, x=drawn(rows.x, "train"))
 
     def rows(self, data: str | Path | np.ndarray | None, split: str | None = None) -> tuple[str, Split]:
@@ -90,6 +94,15 @@ class Trained:
             raise UserError(Problem("--data and --split exclude one another", hint="leave one of them out"))
         name = "data" if isinstance(data, np.ndarray) else str(data)
         return name, read_rows(data, self.features, self.experiment.data)
+
+    def blocks(
+        self, data: str | Path | np.ndarray | None, split: str | None = None, size: int = BLOCK
+    ) -> tuple[str, Iterator[Split]]:
+        """The rows of `rows`, `size` at a time: of a file, nothing else of it is ever in memory."""
+        if data is None or isinstance(data, np.ndarray) or split:
+            name, rows = self.rows(data, split)
+            return name, rows.blocks(size)
+        return str(data), row_blocks(data, self.features, self.experiment.data, size)
 
     def mapped(self, name: str, function: Callable[..., Any], *arrays: np.ndarray, batch: int = BATCH) -> Any:
         """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays."""
@@ -124,7 +137,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
     features = read_features(run)
     step, arrays = _choose(run, which, warn)
     rows = _training_rows(run)
-    made = program(experiment, features.shape, rows)
+    made = program(experiment, features.layout(), rows)
     state = restore(made, experiment, arrays)
     numbers = values_at_end(numbers_of(experiment, experiment.training.epochs * made.steps_per_epoch))
     parameters = state.average or state.parameters

@@ -15,8 +15,6 @@ from aecli.config.problems import Place, UserError
 from aecli.data.raw import Raw, Want
 from aecli.data.sources import read
 from aecli.data.sources.buffers import check_ratio
-from aecli.data.sources.columns import columns_of
-from aecli.data.sources.csv import _first_row, _quick, _slow
 from tests.data.files import IDX_TYPES, idx_bytes, mnist_folder, npy_bytes, zip_file
 
 calm = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -73,47 +71,6 @@ def test_csv_round_trip(x, header, bom, crlf, quoted, last, tmp_path):
     raw = read(str(tmp_path / "x.csv"))
     assert np.array_equal(raw.x, x)
     assert raw.columns == (names if header else None)
-
-
-awkward = st.sampled_from(
-    [
-        "1",
-        " 2 ",
-        "-0.5",
-        "1e3",
-        "+4",
-        "inf",
-        "-Inf",
-        "nan",
-        "NaN",
-        "",
-        "NA",
-        "1_000",
-        "0x1",
-        "x",
-        '"5"',
-        "1.",
-        ".5",
-        "1e400",
-        "TRUE",
-        "١",
-    ]
-)
-
-
-@calm
-@given(rows=st.lists(st.tuples(awkward, awkward), min_size=1, max_size=4))
-def test_the_quick_and_the_careful_reading_of_a_csv_agree(rows, tmp_path):
-    path = tmp_path / "x.csv"
-    path.write_text("a,b\n" + "".join(f"{a},{b}\n" for a, b in rows))
-    columns = columns_of(_first_row(path), Want(), Place("x.csv"))
-    quick = _quick(path, columns)
-    try:
-        careful = _slow(path, columns)
-    except UserError:
-        assert quick is None
-    else:
-        assert quick is None or np.array_equal(quick[0], careful[0], equal_nan=True)
 
 
 def csv(tmp_path: Path, text: str, **want) -> Raw:

@@ -236,6 +236,6 @@ def test_any_parts_combine(corruption, bottleneck, reconstruction, precision):
     )  # fmt: skip
     made, numbers, seed = program(config, SHAPE, 12), numbers_of(config, 4), jnp.uint32(0)
     state = made.init(seed, numbers)
-    state = made.chunk(state, images(12), made.order(seed, jnp.int32(0)), seed, numbers, jnp.int32(2))
+    state = made.chunk(state, images(12), made.order(seed, jnp.int32(0)), seed, numbers, jnp.int32(0), jnp.int32(2))
     assert int(state.bad) == -1
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves((state.parameters, state.average)))

@@ -38,7 +38,7 @@ def trained(
     source: Raw = replace(raw_array(x), **(raw or {}))
     config = experiment(data={"source": "rows.npy", **(data or {})}, **sections)
     dataset = assemble(source, config.data)
-    made = program(config, dataset.features.shape, len(dataset.train))
+    made = program(config, dataset.features.layout(), len(dataset.train))
     parameters, variables = made.autoencoder.init(jax.random.key(step - 4))
     weights = Weights(parameters, variables, values_at_end(numbers_of(config, 1)))
     run = Run(folder / "run")

@@ -9,8 +9,8 @@ from PIL import Image
 from aecli.config.problems import UserError
 from aecli.data.raw import Rows
 from aecli.tasks.codes import training_codes, training_rows
-from aecli.tasks.embed import embed
-from aecli.tasks.reconstruct import reconstruct
+from aecli.tasks.embed import embed, write_embedding
+from aecli.tasks.reconstruct import reconstruct, write_reconstruction
 from aecli.tasks.units import in_units
 from tests.tasks.small import GAUSSIAN, pixels, table, trained
 
@@ -30,7 +30,7 @@ def read(path):
 def test_embed_writes_one_row_a_row_in_input_order_with_ids_and_labels(tmp_path):
     model = trained(tmp_path, table(1500), raw=raw(1500), data=NAMED)
     for suffix in ("npy", "npz", "csv"):
-        embed(model, split="train", output=tmp_path / f"codes.{suffix}")
+        write_embedding(model, tmp_path / f"codes.{suffix}", split="train")
     rows = model.dataset.train
     assert len(rows) > 2 * 512  # more than one batch, and a part of one
     weights = model.weights
@@ -48,7 +48,7 @@ def test_embed_writes_one_row_a_row_in_input_order_with_ids_and_labels(tmp_path)
 
 
 def test_embed_without_labels_has_no_label_column(tmp_path):
-    embed(trained(tmp_path, table(50)), output=tmp_path / "codes.csv")
+    write_embedding(trained(tmp_path, table(50)), tmp_path / "codes.csv")
     assert read(tmp_path / "codes.csv")[0] == ["id", "z0", "z1", "z2"]
 
 
@@ -72,18 +72,18 @@ def test_a_deterministic_code_has_nothing_to_draw(tmp_path):
         embed(trained(tmp_path, table(50)), stochastic=True)
 
 
-@pytest.mark.parametrize("task", [embed, reconstruct])
+@pytest.mark.parametrize("task", [write_embedding, write_reconstruction])
 def test_a_wrong_output_is_refused_before_anything_is_read(task, tmp_path):
     model = trained(tmp_path, table(50))
     with pytest.raises(UserError, match="no suffix"):
-        task(model, tmp_path / "not there.npy", output=tmp_path / "x.parquet")
+        task(model, tmp_path / "x.pdf", tmp_path / "not there.npy")
 
 
 def test_a_table_comes_back_in_its_own_columns_and_units(tmp_path):
     x = table(60)
     model = trained(tmp_path, x, raw=raw(60), data=NAMED)
     for suffix in ("npy", "npz", "csv"):
-        reconstruct(model, output=tmp_path / f"x.{suffix}")
+        write_reconstruction(model, tmp_path / f"x.{suffix}")
     rows = model.dataset.test
     inside = np.asarray(model.autoencoder.reconstruct(model.weights, rows.x), np.float64)
     train = x[model.dataset.train.rows]
@@ -109,7 +109,8 @@ def test_a_column_that_float32_cannot_resolve_stays_float64(tmp_path):
 
 def test_images_come_back_as_a_folder_of_numbered_pngs(tmp_path):
     model = trained(tmp_path, pixels(), objective={"reconstruction": "bernoulli"})
-    found = reconstruct(model, split="train", output=tmp_path / "images").reconstructions
+    found = reconstruct(model, split="train").reconstructions
+    assert write_reconstruction(model, tmp_path / "images", split="train") == len(found)
     assert sorted(p.name for p in (tmp_path / "images").iterdir())[:2] == ["00000.png", "00001.png"]
     for row in (0, len(found) - 1):
         image = np.asarray(Image.open(tmp_path / "images" / f"{row:05d}.png"))
@@ -117,7 +118,9 @@ def test_images_come_back_as_a_folder_of_numbered_pngs(tmp_path):
 
 
 def test_images_as_csv_are_flat_pixels(tmp_path):
-    found = reconstruct(trained(tmp_path, pixels()), output=tmp_path / "x.csv").reconstructions
+    model = trained(tmp_path, pixels())
+    found = reconstruct(model).reconstructions
+    write_reconstruction(model, tmp_path / "x.csv")
     lines = read(tmp_path / "x.csv")
     assert lines[0] == [f"p{i}" for i in range(12)]
     np.testing.assert_array_equal(np.array(lines[1:], float).astype(np.float32), found.reshape(len(found), -1))
@@ -125,7 +128,7 @@ def test_images_as_csv_are_flat_pixels(tmp_path):
 
 def test_a_table_gets_no_folder_of_images(tmp_path):
     with pytest.raises(UserError, match="cannot be drawn"):
-        reconstruct(trained(tmp_path, table(50)), output=tmp_path / "images")
+        write_reconstruction(trained(tmp_path, table(50)), tmp_path / "images")
 
 
 def test_rows_of_another_file_may_be_given_and_one_row_is_fine(tmp_path):

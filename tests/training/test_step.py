@@ -67,7 +67,7 @@ def test_chunks_equal_the_one_step_loop_bit_for_bit(length):
             other = made.one_step(other, data, rows, seed, numbers)
         while int(state.step) < 7 * (epoch + 1):
             count = min(length, 7 * (epoch + 1) - int(state.step))
-            state = made.chunk(state, data, order, seed, numbers, jnp.int32(count))
+            state = made.chunk(state, data, order, seed, numbers, jnp.int32(7 * epoch), jnp.int32(count))
         equal(state, other)
 
 
@@ -84,8 +84,8 @@ def test_new_values_cost_no_compilation():
             changed = changed.model_copy(update={"seed": i, "name": f"run{i}"})
             made, state, numbers, seed = started(changed)
             order = made.order(seed, jnp.int32(0))
-            execute = made.compiled(state, data, order, seed, numbers, jnp.int32(0))
-            state = execute(state, data, order, seed, numbers, jnp.int32(2))
+            execute = made.compiled(state, data, order, seed, numbers, jnp.int32(0), jnp.int32(0))
+            state = execute(state, data, order, seed, numbers, jnp.int32(0), jnp.int32(2))
             if i == 0:
                 compilations.clear()
         assert int(state.step) == 2
@@ -111,20 +111,23 @@ def test_the_first_bad_step_is_kept():
     data = images(ROWS)
     order = made.order(seed, jnp.int32(0))
     poisoned = data.at[order[3, 0]].set(jnp.nan)
-    state = made.chunk(state, poisoned, order, seed, numbers, jnp.int32(7))
+    state = made.chunk(state, poisoned, order, seed, numbers, jnp.int32(0), jnp.int32(7))
     assert int(state.bad) == 3
 
 
 def test_validation_is_the_mean_over_rows_whatever_the_padding():
     from aecli.config.numbers import values_at_end
     from aecli.model.forward import Weights
-    from aecli.training.loop import in_batches
+    from aecli.training.held import Held
 
     plain = experiment()  # nothing is drawn, so that batches do not matter
     made, state, numbers, seed = started(plain)
     weights = Weights(state.parameters, state.variables, values_at_end(numbers))
     x = np.asarray(images(13))
-    found = [made.validate(weights, in_batches(x, size), jnp.int32(13), seed) for size in (4, 13, 16)]
+    found = []
+    for size in (4, 13, 16):
+        sized = plain.model_copy(update={"training": plain.training.model_copy(update={"batch_size": size})})
+        found.append(Held(program(sized, SHAPE, 50), x, jnp.asarray, resident=True).validate(weights, seed))
     exact = np.square(x - made.autoencoder.reconstruct(weights, jnp.asarray(x))).sum((1, 2, 3)).mean()
     for values in found:
         assert float(values["loss"]) == pytest.approx(float(exact), rel=1e-5)

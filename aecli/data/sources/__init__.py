@@ -2,27 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from aecli.config.problems import Place, Problem, UserError, did_you_mean
+from aecli.data import synthetic
 from aecli.data.raw import Raw, Want
-from aecli.data.sources import csv, digits, idx, mnist, npy, npz
+from aecli.data.sources import cifar10, digits, hdf5, idx, images, mnist, npy, npz, tables
+from aecli.data.sources.folders import ENDINGS as PICTURES
+from aecli.data.sources.limits import check_options
 
 Reader = Callable[[str, Want], Raw]
 
 # A reader is a module here with `read(source, want) -> Raw`, and a line; its heavy imports are inside `read`.
-NAMED: dict[str, Reader] = {"digits": digits.read, "mnist": mnist.read, "fashion-mnist": mnist.read}
+NAMED: dict[str, Reader] = {
+    "digits": digits.read,
+    "mnist": mnist.read,
+    "fashion-mnist": mnist.read,
+    "kmnist": mnist.read,
+    "cifar10": cifar10.read,
+    **dict.fromkeys(synthetic.SETS, synthetic.read),
+}
 ENDINGS: dict[str, Reader] = {
     ".npy": npy.read,
     ".npz": npz.read,
-    ".csv": csv.read,
+    **dict.fromkeys(tables.ENDINGS, tables.read),
+    ".h5": hdf5.read,
+    ".hdf5": hdf5.read,
+    ".h5ad": hdf5.read,
     "ubyte": idx.read,
     "ubyte.gz": idx.read,
     ".idx": idx.read,
     ".idx.gz": idx.read,
 }
-KNOWN = f"named sets are {', '.join(NAMED)}; files are .npy, .npz, .csv and IDX, or a folder of IDX files"
+KNOWN = (
+    f"named sets are {', '.join(NAMED)}; files are .npy, .npz, .csv, .tsv, .parquet, .arrow, .h5, .h5ad and IDX, "
+    "or a folder of IDX files or of pictures"
+)
 
 
 def read(source: str, want: Want | None = None) -> Raw:
@@ -32,11 +49,17 @@ def read(source: str, want: Want | None = None) -> Raw:
     itself is at fault, which is for the caller to place in the config.
     """
     want = want or Want()
-    if source in NAMED:
-        return NAMED[source](source, want)
-    path = Path(source).expanduser()
+    made, path = source in synthetic.SETS, Path(source).expanduser()
+    check_options(source, want, synthetic=made, pictures=source not in NAMED and path.is_dir())
+    with read_errors(path):
+        return NAMED[source](source, want) if source in NAMED else _reader(path)(str(path), want)
+
+
+@contextmanager
+def read_errors(path: Path) -> Iterator[None]:
+    """Turn what the operating system refuses into a UserError at `path`."""
     try:
-        return _reader(path)(str(path), want)
+        yield
     except OSError as error:
         raise UserError(Problem(f"cannot read '{path}': {error.strerror or error}", Place(str(path)))) from error
 
@@ -45,7 +68,7 @@ def _reader(path: Path) -> Reader:
     if not path.exists():
         raise UserError(_missing(path))
     if path.is_dir():
-        return idx.read
+        return _folder(path)
     if not path.is_file():
         raise UserError(Problem(f"'{path}' is neither a file nor a folder", None, KNOWN))
     reader = next((r for ending, r in ENDINGS.items() if path.name.lower().endswith(ending)), None)
@@ -54,6 +77,17 @@ def _reader(path: Path) -> Reader:
     if path.stat().st_size == 0:
         raise UserError(Problem("the file is empty", Place(str(path)), "was it written to the end?"))
     return reader
+
+
+def _folder(path: Path) -> Reader:
+    """How a folder is read: as IDX files where there are train-images, else as pictures."""
+    if idx.find(path, "train-images", 3):
+        return idx.read
+    if not images.is_pictures(path):
+        text = f"the folder '{path}' holds no train-images-idx3-ubyte (or .gz), and no picture ({', '.join(PICTURES)})"
+        hint = "a folder is read where it holds IDX files of these names, or pictures, in sub-folders too"
+        raise UserError(Problem(text, None, hint))
+    return images.read
 
 
 def _missing(path: Path) -> Problem:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tokenize
 import warnings
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 from typing import IO
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from aecli.config.problems import Place, Problem, UserError
-from aecli.data.raw import Raw, Want, raw_array, type_name
+from aecli.data.raw import Raw, Want, arranged, raw_array, type_name
 from aecli.data.sources.buffers import check_size, filled, no_keys
 
 READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -51,6 +52,62 @@ def read(source: str, want: Want) -> Raw:
         found = header(stream, "the file", place)
         check_size(found.bytes, path.stat().st_size - stream.tell(), "the header", place)
         return raw_array(body(stream, found, "the header", place), source, files=(path,))
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """A .npy whose rows are read from the disk as they are asked for.
+
+    `array` [n, d] or [n, h, w, c] is the mapped file, for random access: read-only, in the file's byte order.
+    """
+
+    array: np.ndarray
+    files: tuple[Path, ...]
+    notes: tuple[str, ...] = ()
+    fields: None = None
+    columns: None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows there are."""
+        return len(self.array)
+
+    def blocks(self, size: int) -> Iterator[Raw]:
+        """Consecutive rows, copied into memory `size` at a time; the last block is shorter."""
+        for start in range(0, self.rows, size):
+            block = np.array(self.array[start : start + size], order="C")
+            yield replace(raw_array(block, str(self.files[0]), files=self.files), first=start, notes=self.notes)
+
+
+def scan(source: str, want: Want) -> Mapped:
+    """The array of a .npy, mapped and not read. Raises UserError for all that `read` refuses."""
+    path, place = Path(source), Place(source)
+    no_keys(want, place, "a .npy holds one array (labels need an .npz or a .csv)")
+    found, start = _opening(path)
+    check_size(found.bytes, path.stat().st_size - start, "the header", place)
+    arranged(np.empty((0, *found.shape[1:]) if found.shape else (), found.dtype), "x", place)
+    order = "F" if found.fortran else "C"
+    if found.bytes:
+        array = np.memmap(path, found.dtype, "r", start, found.shape, order)
+    else:
+        array = np.empty(found.shape, found.dtype)  # nothing is there to be mapped
+    slow = "its values stand column by column (Fortran order): rows are read slowly; np.ascontiguousarray mends it"
+    notes = (slow,) if found.fortran and len(found.shape) > 1 else ()
+    return Mapped(array[..., None] if array.ndim == 3 else array, (path,), notes)
+
+
+def floats(source: str, want: Want) -> int:
+    """How many numbers the rows are, by the header alone."""
+    return prod(_opening(Path(source))[0].shape)
+
+
+def _opening(path: Path) -> tuple[Header, int]:
+    """The header of a file that is mapped, and where its data begin."""
+    place = Place(str(path))
+    if path.stat().st_size == 0:
+        raise UserError(Problem("the file is empty", place, "was it written to the end?"))
+    with path.open("rb") as stream:
+        return header(stream, "the file", place), stream.tell()
 
 
 def header(stream: IO[bytes], name: str, place: Place) -> Header:

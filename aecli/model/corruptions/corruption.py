@@ -24,6 +24,7 @@ class Corruption(Part):
     """Draws x~ from x."""
 
     draws: ClassVar[bool] = True  # whether x~ differs from x at all
+    replaces: ClassVar[bool] = False  # whether a touched value is lost, or only added to
 
     @abstractmethod
     def build(self) -> Draw:

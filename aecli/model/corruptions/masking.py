@@ -18,6 +18,7 @@ class Masking(Noise):
 
     kind: Literal["masking"] = "masking"
     rate: Annotated[Number, Swept(ge=0, le=1)] = Field(default=0.25, description="probability that a feature is hidden")
+    replaces: ClassVar[bool] = True
     formula: ClassVar[str] = "x~_j = x_j * m_j, m_j ~ Bernoulli(1 - rate)"
     source: ClassVar[str] = "Vincent et al. 2008"
 

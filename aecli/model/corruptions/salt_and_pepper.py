@@ -20,6 +20,7 @@ class SaltAndPepper(Noise):
     rate: Annotated[Number, Swept(ge=0, le=1)] = Field(
         default=0.25, description="probability that a feature is replaced"
     )
+    replaces: ClassVar[bool] = True
     formula: ClassVar[str] = "x~_j = s_j with probability rate, else x_j; s_j ~ Bernoulli(1/2)"
     source: ClassVar[str] = "Vincent et al. 2010"
 

@@ -33,7 +33,7 @@ class Contractive(Penalty):
         """A value per example."""
         if self.method == "probes" or not _closed_form(model):
             return self._probed
-        return lambda forward, parameters, numbers: _exact(model, forward.x, parameters)
+        return lambda forward, parameters, numbers: _exact(model, forward.inputs, parameters)
 
     def fits(self, model: Any) -> str | None:
         """The exact form must exist where it is asked for."""
@@ -49,8 +49,8 @@ class Contractive(Penalty):
         import jax.numpy as jnp
 
         def squared(key):
-            v = jax.random.rademacher(key, forward.x.shape, forward.x.dtype)
-            return jnp.sum(jnp.square(jax.jvp(forward.encode, (forward.x,), (v,))[1]), axis=-1)
+            v = jax.random.rademacher(key, forward.inputs.shape, forward.inputs.dtype)
+            return jnp.sum(jnp.square(jax.jvp(forward.encode, (forward.inputs,), (v,))[1]), axis=-1)
 
         return jnp.mean(jax.vmap(squared)(jax.random.split(forward.key, self.probes)), axis=0)
 

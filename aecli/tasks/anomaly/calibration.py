@@ -10,10 +10,11 @@ import numpy as np
 
 from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import is_anomaly
+from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
 from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores
 from aecli.tasks.baselines import NAMES, Baselines
-from aecli.tasks.codes import training_rows
+from aecli.tasks.codes import spread, training_rows
 from aecli.tasks.kept import keep, kept
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 FILE = "anomaly.npz"
+MOST = 1_000_000  # held-out rows that are scored
 HOLD_OUT = "hold rows out: data.split.validation"
 
 
@@ -89,12 +91,12 @@ def calibrate(
         raise UserError(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
-    path, key = trained.run.path / FILE, {"version": 3, "model": trained.fingerprint, "score": kind}
+    path, key = trained.run.path / FILE, {"version": 4, "model": trained.fingerprint, "score": kind}
     arrays = kept(path, key)
     if arrays is None:
         arrays = _fitted(trained, kind)
         keep(path, key, arrays)
-    found = _restored(kind, rate, arrays)
+    found = _restored(kind, rate, arrays, trained.autoencoder.layout)
     if warn:
         for text in found.notes:
             warn(text)
@@ -103,9 +105,10 @@ def calibrate(
 
 def held_out_normals(trained: Trained) -> Float32[np.ndarray, " n *features"]:
     """The validation rows that are not known anomalies, or a UserError that says how to hold some out."""
-    rows = trained.dataset.validation
-    if rows is None or not len(rows.x):
+    held = trained.dataset.validation
+    if held is None or not len(held):
         raise UserError(Problem("this run held no rows out: a threshold cannot be calibrated", hint=HOLD_OUT))
+    rows = held.take(spread(len(held), MOST))
     truth = is_anomaly(rows, trained.experiment.data, trained.dataset.class_names or None)
     x = rows.x if truth is None else rows.x[~truth]
     if not len(x):
@@ -118,23 +121,23 @@ def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
     """Everything that needs the training or the calibration rows, by the names it is kept under."""
     normal, rows = held_out_normals(trained), training_rows(trained)
     latent = Latent.fit(trained.encode(rows)) if kind == "latent_distance" else None
-    baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size)
+    baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size, trained.autoencoder.layout)
     arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent))}
     arrays["class_names"] = np.array(trained.dataset.class_names, np.str_)
     arrays["truth_known"] = np.array(trained.dataset.anomaly_label is not None)
     arrays |= {f"{name}_scores": np.sort(values) for name, values in baselines.scores(normal).items()}
-    arrays |= {f"baselines_{name}": value for name, value in vars(baselines).items()}
+    arrays |= {f"baselines_{name}": value for name, value in vars(baselines).items() if name != "layout"}
     return arrays | {f"latent_{name}": value for name, value in (vars(latent) if latent else {}).items()}
 
 
-def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray]) -> Calibration:
+def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray], layout: Layout) -> Calibration:
     def part(prefix: str) -> dict[str, np.ndarray]:
         return {name.removeprefix(prefix): value for name, value in arrays.items() if name.startswith(prefix)}
 
     latent = part("latent_")
     scores = {name: arrays[f"{name}_scores"] for name in NAMES}
     return Calibration(
-        kind, rate, arrays["scores"], Baselines(**part("baselines_")), scores,
+        kind, rate, arrays["scores"], Baselines(**part("baselines_"), layout=layout), scores,
         Latent(**latent) if latent else None, tuple(arrays["class_names"].tolist()) or None,
         bool(arrays["truth_known"]),
     )  # fmt: skip

@@ -17,7 +17,7 @@ from aecli.training.keys import EVALUATION, stream_key
 if TYPE_CHECKING:
     from jaxtyping import Array, Float, Float32, Float64
 
-    from aecli.model.reconstructions.reconstruction import Reconstruction
+    from aecli.model.autoencoder import Autoencoder
     from aecli.training.trained import Trained
 
 Kind = Literal["reconstruction", "likelihood", "latent_distance"]
@@ -79,9 +79,8 @@ def _reconstruction(trained: Trained, weights: Any, x: Float[Array, " batch *fea
     """The reconstruction's own loss at the mean code, summed over features."""
     autoencoder = trained.autoencoder
     output = autoencoder.decode(weights, autoencoder.encode(weights, x).mean)
-    reconstruction = autoencoder.objective.reconstruction
-    inside, beyond = _within(reconstruction, x)
-    return per_example(reconstruction.loss(inside, output)) + beyond
+    inside, beyond = _within(autoencoder, x)
+    return per_example(autoencoder.loss(inside, output)) + beyond
 
 
 def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *features"]) -> Float[Array, " batch"]:
@@ -96,19 +95,21 @@ def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *feature
     z = posterior.at(noise)
     charge = jnp.sum(posterior.log_prob(z) - bottleneck.prior.log_prob(z), axis=-1)
     output = autoencoder.decode(weights, z.reshape(-1, bottleneck.size))
-    inside, beyond = _within(autoencoder.objective.reconstruction, x)
+    inside, beyond = _within(autoencoder, x)
     log_prob = per_example(output.log_prob(jnp.tile(inside, (DRAWS, *[1] * (x.ndim - 1))))).reshape(charge.shape)
     return jnp.log(DRAWS) - jax.nn.logsumexp(log_prob - charge, axis=0) + beyond
 
 
 def _within(
-    reconstruction: Reconstruction, x: Float[Array, " batch *features"]
+    autoencoder: Autoencoder, x: Float[Array, " batch *features"]
 ) -> tuple[Float[Array, " batch *features"], Float[Array, " batch"]]:
     """The nearest x that the reconstruction has a loss for, and the squared distance to it, which a score adds.
 
     A cross entropy of x outside [0, 1] falls without bound: the oddest rows would score as the most normal.
     """
-    if not reconstruction.binary:
+    if not autoencoder.objective.reconstruction.binary:
         return x, jnp.zeros(x.shape[0])
-    inside = jnp.clip(x, 0, 1)
-    return inside, per_example(jnp.square(x - inside))
+    number = np.zeros(autoencoder.shape, bool).reshape(-1)
+    number[autoencoder.layout.numeric] = True
+    inside = jnp.where(number.reshape(autoencoder.shape), jnp.clip(x, 0, 1), x)
+    return inside, per_example(jnp.nan_to_num(jnp.square(x - inside)))

@@ -2,46 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from aecli.data.dataset import is_anomaly
+from aecli.data.drift import Drift
 from aecli.tasks.anomaly.calibration import Calibration, calibrate
 from aecli.tasks.anomaly.scores import row_scores
-from aecli.tasks.output import check_output, write_csv
+from aecli.tasks.beside import beside
+from aecli.tasks.output import check_output
+from aecli.tasks.writers import open_writer
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float, Float32, Float64, Shaped
 
-    from aecli.data.features import Features
+    from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
-SUFFIXES = (".csv",)
+SUFFIXES = (".csv", ".parquet")
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One entry a row of `split` (its name, or a file's), in input order; `truth` where labels tell it."""
+    """One entry a row of `split` (its name, or a file's), in input order; `truth` where labels tell it.
+
+    `ids` and `labels` are empty where the rows went to a file.
+    """
 
     split: str
     ids: Shaped[np.ndarray, " rows"]
     labels: Shaped[np.ndarray, " rows"] | None
     truth: Bool[np.ndarray, " rows"] | None
     scores: Float32[np.ndarray, " rows"]
-    p_values: Float64[np.ndarray, " rows"]
-    flags: Bool[np.ndarray, " rows"]
     baselines: dict[str, Float32[np.ndarray, " rows"]]
     calibration: Calibration
+    drift: list[dict[str, Any]]
     notes: tuple[str, ...] = ()
 
-    def write(self, path: Path) -> None:
-        """.csv: id, score, p_value, is_anomaly, and label where known."""
-        columns = {"id": self.ids, "score": self.scores, "p_value": self.p_values.astype(np.float32)}
-        write_csv(path, {**columns, "is_anomaly": self.flags, "label": self.labels})
+    @property
+    def p_values(self) -> Float64[np.ndarray, " rows"]:
+        """The conformal p-value of each score."""
+        return self.calibration.p_values(self.scores)
+
+    @property
+    def flags(self) -> Bool[np.ndarray, " rows"]:
+        """Which rows are flagged."""
+        return self.calibration.flags(self.scores)
 
     def summary(self) -> dict[str, Any]:
         """Counts, threshold and areas, for the score and each baseline at the same false-positive rate."""
@@ -62,6 +73,7 @@ class Verdict:
                 }
                 for name, values in self.baselines.items()
             },
+            "drift": self.drift,
             "notes": [*self.calibration.notes, *self.notes],
         }
 
@@ -73,27 +85,75 @@ def judge(
     score: str | None = None,
     false_positive_rate: float | None = None,
     warn: Callable[[str], None] | None = None,
+    output: str | Path | None = None,
 ) -> Verdict:
-    """Score rows and judge them by the run's calibration (`calibrate`: its errors are raised here too)."""
+    """Score rows and judge them by the run's calibration (`calibrate`: its errors are raised here too).
+
+    Rows are taken in blocks. With `output` (.csv or .parquet) id, score, p_value, is_anomaly, label where known and
+    the columns that are no features are written as they come, and of each row only its scores stay in memory.
+    """
+    path = check_output(output, SUFFIXES) if output is not None else None
     calibration = calibrate(trained, score, false_positive_rate, warn)
-    name, rows = trained.rows(data, split)
-    scores = row_scores(trained, calibration.kind, rows.x, calibration.latent)
-    truth = is_anomaly(rows, trained.experiment.data, calibration.class_names)
-    return Verdict(
-        name, rows.ids, rows.labels, truth, scores, calibration.p_values(scores), calibration.flags(scores),
-        calibration.baselines.scores(rows.x), calibration, tuple(_drift(trained.features, rows.x)),
-    )  # fmt: skip
+    name, blocks = trained.blocks(data, split)
+    seen = _Seen(trained, calibration, keep=path is None)
+    with open_writer(path, guard=True) if path is not None else nullcontext() as out:
+        for block in blocks:
+            scores = seen.add(block)
+            if out is not None:
+                out.append(_columns(calibration, block, scores))
+    return seen.verdict(name)
 
 
-def _drift(features: Features, x: Float32[np.ndarray, " rows *features"]) -> Iterator[str]:
-    """Columns that never changed in training and do now: every row that differs there scores high by it alone."""
-    if features.shift is None:
-        return  # a constant is known where it was subtracted
-    flat = x.reshape(len(x), -1)
-    moved = [i for i in features.constant_columns if (np.abs(flat[:, i]) > 1e-6).any()]
-    if moved:
-        named = ", ".join(map(features.name, moved[:5])) + (", ..." if len(moved) > 5 else "")
-        yield f"constant in training, but not in these rows: {named}; their scores are high for that alone"
+@dataclass
+class _Seen:
+    """What is kept of the rows judged so far."""
+
+    trained: Trained
+    calibration: Calibration
+    keep: bool
+    parts: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.drift = Drift(self.trained.features)
+
+    def add(self, block: Split) -> Float32[np.ndarray, " rows"]:
+        """The scores of the next rows."""
+        calibration, trained = self.calibration, self.trained
+        scores = row_scores(trained, calibration.kind, block.x, calibration.latent)
+        self.drift.add(block.x)
+        found = {
+            "scores": scores, "truth": is_anomaly(block, trained.experiment.data, calibration.class_names),
+            **calibration.baselines.scores(block.x),
+        }  # fmt: skip
+        if self.keep:
+            found |= {"ids": block.ids, "labels": block.labels}
+        for name, values in found.items():
+            self.parts.setdefault(name, []).append(values)
+        return scores
+
+    def verdict(self, split: str) -> Verdict:
+        """All of it."""
+        names = tuple(self.calibration.baseline_scores)
+        return Verdict(
+            split, self._all("ids", np.zeros(0)), self._all("labels"), self._all("truth"),
+            self._all("scores", np.zeros(0, np.float32)),
+            {name: self._all(name, np.zeros(0, np.float32)) for name in names},
+            self.calibration, self.drift.report(), tuple(self.drift.notes()),
+        )  # fmt: skip
+
+    def _all(self, name: str, none: Any = None) -> Any:
+        """The parts together; None where a block had none of it."""
+        parts = self.parts.pop(name, [None])
+        return none if any(part is None for part in parts) else np.concatenate(parts)
+
+
+def _columns(calibration: Calibration, block: Split, scores: Float32[np.ndarray, " rows"]) -> dict[str, Any]:
+    own = {
+        "score": scores, "p_value": calibration.p_values(scores).astype(np.float32),
+        "is_anomaly": calibration.flags(scores),
+    }  # fmt: skip
+    others = beside(block, own)
+    return {"id": others.pop("id"), **own, **others}
 
 
 def score(
@@ -105,16 +165,12 @@ def score(
     false_positive_rate: float | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
-    """Judge rows, write id, score, p_value and is_anomaly to `output` (.csv), and return the summary for
-    JSON.
+    """Judge rows, write them to `output` (as `judge` does), and return the summary for JSON.
 
     roc_auc and average_precision are None where labels do not tell anomalies from normal rows.
     `expected_flags` is how many rows would be flagged were all of them normal.
     """
-    path = check_output(output, SUFFIXES) if output is not None else None
-    verdict = judge(trained, data, split, kind, false_positive_rate, warn)
-    if path is not None:
-        verdict.write(path)
+    verdict = judge(trained, data, split, kind, false_positive_rate, warn, output)
     return {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
 
 

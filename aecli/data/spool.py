@@ -1,0 +1,214 @@
+"""The spool: rows of a source too large for memory, once in model space on disk, to be read from there in any order."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from aecli.config.problems import Problem, UserError
+from aecli.data import labels as names
+from aecli.data.binarize import Drawer, check_grey
+from aecli.data.dataset import Dataset, Split, anomaly_label, as_split, fitting
+from aecli.data.faults import problems
+from aecli.data.features import Features
+from aecli.data.fitting import fit
+from aecli.data.hashing import files_hash
+from aecli.data.raw import Raw
+from aecli.data.scan import Scan
+from aecli.data.sidecar import Sidecar, columns_beside
+from aecli.data.spec import Data
+from aecli.data.splits import TEST, TRAIN, VALIDATION, Division, division
+from aecli.data.statistics import VALUES
+from aecli.data.store import Stored
+
+VERSION = 1
+NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
+HOW = {"residency", "augment"}  # keys of `data` that change no row
+
+
+def spooled(source: Scan, spec: Data) -> Dataset:
+    """The dataset of a scan: in the cache, made there if it is not. UserError as of `aecli.data.dataset.load`."""
+    digest = files_hash(source.files)
+    key = _key(digest, spec.model_dump_json(exclude=HOW))
+    folder = _made(key, lambda aside: _write_dataset(source, spec, aside))
+    meta = json.loads((folder / "meta.json").read_text())
+    features = Features.from_dict(json.loads((folder / "features.json").read_text()))
+    splits = {name: _opened(folder, name, count, features, meta["bytes"]) for name, count in meta["rows"].items()}
+    known = tuple(meta["class_names"])
+    return Dataset(
+        splits["train"], splits.get("validation"), splits.get("test"), features, known, anomaly_label(spec, known),
+        digest, spec.source, spec, notes=(*source.notes, f"streamed from {folder}"),
+    )  # fmt: skip
+
+
+def spooled_rows(source: Scan, features: Features, spec: Data) -> Split:
+    """All rows of a scan for a run with these features."""
+    parts = (files_hash(source.files), spec.model_dump_json(exclude=HOW), json.dumps(features.to_dict()))
+
+    def write(aside: Path) -> None:
+        with Writers(aside, features, spec, ("rows",), bytewise=False) as out:
+            for raw in source.blocks(_block(source, features)):
+                out.append("rows", fitting(_checked(raw), features), None)
+        _finish(aside, features, out, ())
+
+    folder = _made(_key(*parts), write)
+    meta = json.loads((folder / "meta.json").read_text())
+    return _opened(folder, "rows", meta["rows"]["rows"], features, meta["bytes"])
+
+
+def cache_folder() -> Path:
+    """Where spools are kept: they may be removed at any time."""
+    root = os.environ.get("AECLI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aecli"
+    return Path(root) / "rows"
+
+
+@dataclass
+class Writers:
+    """Files of rows in model space and of what stands beside them, one pair a split."""
+
+    folder: Path
+    features: Features
+    spec: Data
+    splits: tuple[str, ...]
+    bytewise: bool
+    rows: dict[str, int] = field(default_factory=dict)
+    _files: dict[str, IO[bytes]] = field(default_factory=dict)
+    _beside: dict[str, Sidecar] = field(default_factory=dict)
+    _draw: dict[str, Drawer] = field(default_factory=dict)
+
+    def __enter__(self) -> Writers:
+        for name in self.splits:
+            self._files[name] = (self.folder / f"{name}.rows").open("wb")
+            self._beside[name] = Sidecar(self.folder / f"{name}.arrow")
+            self._draw[name] = Drawer(name)
+            self.rows[name] = 0
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for file in (*self._files.values(), *self._beside.values()):
+            file.close()
+
+    def append(self, name: str, raw: Raw, chosen: np.ndarray | None) -> None:
+        """The chosen rows of a block (all, where None)."""
+        plain = self.spec.model_copy(update={"binarize": "none"})
+        if self.bytewise:
+            x = raw.x if chosen is None else raw.x[chosen]
+            split = as_split(raw, self.features, plain, chosen, name) if raw.x.dtype != np.uint8 else None
+            self._files[name].write(np.ascontiguousarray(x).tobytes())
+            index = np.arange(len(raw.x)) if chosen is None else chosen
+            split = split or _beside(raw, index)
+        else:
+            split = as_split(raw, self.features, plain, chosen, name)
+            z = self._binarized(name, split.x)
+            self._files[name].write(np.ascontiguousarray(z, "<f4").tobytes())
+        self.rows[name] += len(split.rows)
+        self._beside[name].append(columns_beside(split))
+
+    def _binarized(self, name: str, z: np.ndarray) -> np.ndarray:
+        how = self.spec.binarize
+        if how != "none" and name == "train":
+            check_grey(z)
+        return self._draw[name](z) if how == "static" or (how == "dynamic" and name != "train") else z
+
+
+def _beside(raw: Raw, index: np.ndarray) -> Split:
+    rows = index + raw.first
+    labels = None if raw.labels is None else raw.labels[index]
+    ids = rows if raw.ids is None else raw.ids[index].astype(str)
+    return Split(raw.x[:0], labels, ids, rows, {key: values[index] for key, values in raw.carried.items()})
+
+
+def _write_dataset(source: Scan, spec: Data, aside: Path) -> None:
+    cut, known = division(source.rows, spec.split), set()
+    first = next(source.blocks(1))
+    size = max(512, VALUES // max(first.x[:1].size, 1))
+
+    def training() -> Iterator[np.ndarray]:
+        for raw in source.blocks(size):
+            _checked(raw)
+            if raw.labels is not None:
+                known.update(np.unique(raw.labels).tolist())
+            yield raw.x[_parts(raw, cut, spec) == TRAIN]
+
+    features = fit(first, training(), spec.scale, source.rows)
+    class_names = names.class_names(np.array(sorted(known))) if known else ()
+    if spec.classes is not None:
+        names.check_classes(np.array(sorted(known)) if known else None, spec.classes, spec.source)
+    parts = [part for part, count in ((TRAIN, 1), (VALIDATION, cut.validations), (TEST, cut.tests)) if count]
+    bytewise = first.x.dtype == np.uint8 and features.scale == "none" and spec.binarize == "none"
+    with Writers(aside, features, spec, tuple(NAMES[part] for part in parts), bytewise) as out:
+        for raw in source.blocks(size):
+            mine = _parts(raw, cut, spec)
+            for part in parts:
+                out.append(NAMES[part], raw, np.flatnonzero(mine == part))
+    _finish(aside, features, out, class_names)
+
+
+def _parts(raw: Raw, cut: Division, spec: Data) -> np.ndarray:
+    """The split of each row of a block; 255 for one that `data.classes` leaves out."""
+    parts = cut.of(raw.first, raw.first + len(raw.x))
+    if spec.classes is not None and raw.labels is not None:
+        left_out = ~names.among(raw.labels, spec.classes) & (parts != TEST)
+        parts = np.where(left_out, np.uint8(255), parts)
+    return parts
+
+
+def _checked(raw: Raw) -> Raw:
+    if found := problems(raw):
+        raise UserError(*found)
+    return raw
+
+
+def _finish(aside: Path, features: Features, out: Writers, class_names: tuple[str, ...]) -> None:
+    if out.rows.get("train", 2) < 2 or out.rows.get("validation", 1) < 1:
+        text = "data.classes leaves too few rows to train and to validate on"
+        raise UserError(Problem(text, None, "name more classes, or use more rows", ("data", "classes")))
+    (aside / "features.json").write_text(json.dumps(features.to_dict()))
+    meta = {"rows": out.rows, "bytes": out.bytewise, "class_names": class_names}
+    (aside / "meta.json").write_text(json.dumps(meta))
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join((str(VERSION), *parts)).encode()).hexdigest()[:32]
+
+
+def _made(key: str, write: Callable[[Path], None]) -> Path:
+    """The folder of a spool, written aside and renamed when whole."""
+    folder = cache_folder() / key
+    if (folder / "meta.json").is_file():
+        return folder
+    aside = folder.with_name(f".tmp-{secrets.token_hex(6)}")
+    try:
+        aside.mkdir(parents=True)
+        write(aside)
+        os.replace(aside, folder)  # noqa: PTH105
+    except OSError as error:
+        hint = "make room there, or set AECLI_CACHE to a folder on a larger disk"
+        raise UserError(
+            Problem(f"cannot spool rows to {folder.parent}: {error.strerror or error}", None, hint)
+        ) from error
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+    return folder
+
+
+def _block(source: Scan, features: Features) -> int:
+    return max(512, VALUES // max(int(np.prod(features.shape)), 1))
+
+
+def _opened(folder: Path, name: str, rows: int, features: Features, bytewise: bool) -> Split:
+    values: Any = None
+    if bytewise:
+        values = features.units(np.arange(256, dtype=np.uint8)).astype(np.float32)
+    x: Any = Stored(folder / f"{name}.rows", rows, features.shape, values)
+    beside: Any = Sidecar.columns(folder / f"{name}.arrow")
+    return Split(x, beside.get("label"), beside["id"], beside["row"], beside["carried"])

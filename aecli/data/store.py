@@ -1,0 +1,103 @@
+"""Rows on disk that are sliced and indexed like an array: what is larger than memory is never in it."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from jaxtyping import Float32, Shaped
+
+HELD = 512 * 2**20  # bytes of a file that stay mapped
+AROUND = 2**16  # bytes that the system maps around each byte that is touched
+
+
+class Stored:
+    """Rows [n, *shape] in a file of raw values, read as float32.
+
+    `values` is the float32 of each byte, where the file holds bytes. Pages are given back to the system as reading
+    goes on: the file may stay in its cache, but it does not count as this process's memory.
+    """
+
+    ndim = property(lambda self: len(self.shape))
+    dtype = np.dtype(np.float32)
+
+    def __init__(
+        self, path: Path, rows: int, shape: tuple[int, ...], values: Float32[np.ndarray, " 256"] | None = None
+    ):
+        self.path, self.shape, self.values = path, (rows, *shape), values
+        self._type = np.dtype(np.uint8) if values is not None else np.dtype("<f4")
+        self._touched = 0
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the file."""
+        return prod(self.shape) * self._type.itemsize
+
+    def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
+        row_bytes = self.nbytes // max(len(self), 1)
+        if isinstance(rows, slice):
+            part = self._view[rows]
+            found = np.array(part) if self.values is None else self.values[part]
+            self._release(found.size * self._type.itemsize)
+        else:
+            index = np.asarray(rows)
+            part = self._view.take(np.flatnonzero(index) if index.dtype == bool else index, axis=0)
+            found = part if self.values is None else self.values[part]
+            self._release(len(index) * max(row_bytes, AROUND))
+        return found
+
+    @cached_property
+    def _mapped(self) -> mmap.mmap:
+        with self.path.open("rb") as file:
+            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+
+    @cached_property
+    def _view(self) -> np.ndarray:
+        if not prod(self.shape):
+            return np.zeros(self.shape, self._type)
+        return np.frombuffer(self._mapped, self._type).reshape(self.shape)
+
+    def _release(self, count: int) -> None:
+        self._touched += count
+        if self._touched > HELD and self.nbytes > HELD:
+            self._mapped.madvise(mmap.MADV_DONTNEED)
+            self._touched = 0
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value a row, beside stored rows: read when it is asked for. `np.asarray` reads all of it."""
+
+    table: Any
+    name: str
+    read: Callable[[Any], np.ndarray]
+
+    def __len__(self) -> int:
+        return self.table.num_rows
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The type of its values."""
+        return self[:1].dtype
+
+    def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Shaped[np.ndarray, " k"]:
+        column = self.table.column(self.name)
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            return self.read(column.slice(start, max(stop - start, 0)))[::step]
+        index = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else rows
+        return self.read(column.take(index))
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self[:], dtype)

@@ -1,0 +1,156 @@
+"""Batches of Parquet files and of Arrow's own: columns know their types, and only those asked for are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import ipc
+from pyarrow import parquet as pq
+
+from aecli.config.problems import Place, Problem, UserError
+from aecli.data.raw import Want
+from aecli.data.sources.buffers import DAMAGED
+from aecli.data.tables.arrays import Native, native
+from aecli.data.tables.roles import roles_of
+
+BATCH = 2**21  # cells decoded at a time
+FEWEST, MOST = 2**10, 2**16  # rows at a time
+
+
+@contextmanager
+def decoding(kind: str, place: Place) -> Iterator[None]:
+    """Turn what Arrow raises on damaged files into a UserError at `place`; a failure to open stays an OSError."""
+    try:
+        yield
+    except (pa.ArrowException, MemoryError, OverflowError, UnicodeDecodeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        lines = str(error).splitlines()
+        why = lines[0][:200] if lines else type(error).__name__
+        raise UserError(Problem(f"cannot be read as {kind}: {why}", place, DAMAGED)) from error
+
+
+class _Columnar:
+    """What both formats share: the schema's types, and slices of a size that is easy to handle."""
+
+    kind = ""
+    untyped = False
+    ragged_count = 0
+
+    def __init__(self, path: Path, want: Want):
+        self.path, self.place = path, Place(str(path))
+        self.rows: int | None = None
+        self.ragged: list[Problem] = []
+        with decoding(self.kind, self.place):
+            self.schema = self._opened()
+            self.names: list[str] = self.schema.names
+        if not len(self.schema):
+            raise UserError(Problem("the table has no columns", self.place, "x needs at least one"))
+        self.roles = roles_of([name.strip() for name in self.names], len(self.schema), want, self.place)
+        named = [self.names[i] for i in self.roles.carried if self.roles.names[i].startswith("__index_level_")]
+        self.notes = [f"'{name}', an index of pandas, is carried, not part of x" for name in named]
+
+    def _opened(self) -> Any:
+        raise NotImplementedError
+
+    def _read(self, columns: Sequence[int]) -> Iterator[Any]:
+        raise NotImplementedError
+
+    def native(self, column: int) -> Native | None:
+        """What a column is by its type."""
+        return native(self.schema.types[column])
+
+    def type_name(self, column: int) -> str:
+        """The name of a column's type."""
+        return str(self.schema.types[column])
+
+    @property
+    def step(self) -> int:
+        """Rows at a time."""
+        return min(MOST, max(FEWEST, BATCH // len(self.schema)))
+
+    def guess(self) -> int:
+        """The number of rows, as far as the file tells it."""
+        return self.rows if self.rows is not None else self._count()
+
+    def _count(self) -> int:
+        return sum(len(batch[0]) for batch in self.batches([self.roles.features[0]]))
+
+    def retry(self) -> bool:
+        """There is one way alone to read these."""
+        return False
+
+    def batches(self, columns: Sequence[int]) -> Iterator[list[Any]]:
+        """These columns as Arrow arrays of equal length, a few rows at a time, in file order."""
+        with decoding(self.kind, self.place):
+            for batch in self._read(columns):
+                batch.validate(full=True)  # lengths, offsets and UTF-8 are a stranger's
+                for start in range(0, batch.num_rows, self.step):
+                    yield batch.slice(start, self.step).columns
+
+    def check_end(self) -> None:
+        """Their readers do."""
+
+    def first_line(self, rows: int) -> None:
+        """These files have no lines."""
+
+    def lines_of(self, rows: set[int], count: int) -> dict[int, int]:
+        """These files have no lines."""
+        return {}
+
+
+class ParquetTable(_Columnar):
+    """A .parquet: row group by row group, and within it page by page."""
+
+    kind = "Parquet"
+
+    def _file(self) -> pq.ParquetFile:
+        # Mapped: a column chunk of a large row group is not copied into memory as a whole.
+        return pq.ParquetFile(self.path, memory_map=True, page_checksum_verification=True)
+
+    def _opened(self) -> Any:
+        with self._file() as file:
+            self.rows = file.metadata.num_rows
+            return file.schema_arrow
+
+    def _read(self, columns: Sequence[int]) -> Iterator[Any]:
+        with self._file() as file:
+            names = [self.names[i] for i in columns]
+            for group in range(file.num_row_groups):
+                for batch in file.iter_batches(self.step, [group], names):
+                    yield batch.select(names)
+
+
+class ArrowTable(_Columnar):
+    """An .arrow, .feather or .ipc: Arrow's IPC file, or its stream."""
+
+    kind = "Arrow"
+
+    def _opened(self) -> Any:
+        with self._reader(None) as (reader, _):
+            return reader.schema
+
+    @contextmanager
+    def _reader(self, columns: Sequence[int] | None) -> Iterator[tuple[Any, bool]]:
+        """A reader of these columns, and whether it is one of a file, not of a stream."""
+        options = ipc.IpcReadOptions(included_fields=sorted(columns) if columns else None)
+        with ExitStack() as stack:
+            stream = stack.enter_context(pa.memory_map(str(self.path)))
+            magic = stream.read(6)
+            stream.seek(0)
+            if magic[:4] == b"FEA1":
+                raise UserError(Problem("is a Feather file of version 1", self.place, "save it as version 2"))
+            of_file = magic == b"ARROW1"
+            reader = ipc.open_file(stream, options=options) if of_file else ipc.open_stream(stream, options=options)
+            yield stack.enter_context(reader), of_file
+
+    def _read(self, columns: Sequence[int]) -> Iterator[Any]:
+        names = [self.names[i] for i in columns]
+        with self._reader(columns) as (reader, of_file):
+            batches = map(reader.get_batch, range(reader.num_record_batches)) if of_file else reader
+            for batch in batches:
+                yield batch.select(names)

@@ -1,0 +1,103 @@
+"""The looks of a text table: what parts its cells, and whether its first row is names."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from itertools import islice
+
+from aecli.data.raw import Want
+from aecli.data.tables.cells import HOLES, SOFT_HOLES, number, word
+
+DELIMITERS = (",", ";", "\t", "|")
+NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+LINES = 50  # looked at for the delimiter
+ROWS = 1000  # that vote on the header
+
+
+def delimiter_of(lines: Sequence[str]) -> str:
+    """What parts the cells of these lines.
+
+    The comma, if it parts the first line and at least half of the others into as many cells; else the first of
+    semicolon, tab and bar that does, if any; else the comma all the same. Numbers with decimal commas between
+    semicolons are told by every one of their cells being such a number.
+    """
+    agreeing = [d for d in DELIMITERS if _agrees(lines, d)]
+    if agreeing[:2] == [",", ";"] and all(_decimal(c) for row in _split(lines, ";") for c in row):
+        return ";"
+    return agreeing[0] if agreeing else ","
+
+
+def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
+    try:
+        return [row for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return []
+
+
+def _agrees(lines: Sequence[str], delimiter: str) -> bool:
+    found = _split(lines, delimiter)
+    width = len(found[0]) if found else 0
+    return width > 1 and 2 * sum(len(row) == width for row in found[1:]) >= len(found[1:])
+
+
+def _decimal(cell: str) -> bool:
+    """Whether it is a number, be it one with a decimal comma, or a hole of one."""
+    return word(cell.strip()) == "comma" or number(cell.strip()) is not None
+
+
+def is_header(rows: Iterable[list[str]], want: Want) -> tuple[bool, str | None]:
+    """Whether the first row is names, and a note where that is not plain to see.
+
+    Each column votes. Yes: all below its first cell are numbers, dates or booleans, and that is none. No: it is
+    one of the texts below it, or a date or boolean as they are. A number on top of numbers says nothing, nor does
+    a column that label or id name by index. More noes than yeses make the first row data; if all of it are
+    numbers it is data. Where a name that the config or the run gives stands in it, it is names.
+    """
+    first, *rest = ([cell.strip() for cell in row] for row in islice(rows, ROWS + 1))
+    if want.header is not None:
+        return want.header, None
+    if _known(want) & set(first):
+        return True, None
+    aside = _by_index(want, len(first))
+    columns = [i for i in range(len(first)) if i not in aside]
+    below = [row for row in rest if len(row) == len(first)]
+    votes = [_vote(first[i], {row[i] for row in below}) for i in columns]
+    if all(_decimal(first[i]) for i in columns):
+        return False, None
+    score = sum(votes)
+    if score < 0:
+        return False, "the first row is data, not names (data.header: true if it is names): columns are 0, 1, ..."
+    if score == 0 and rest:
+        return True, "the first row is taken for the columns' names (data.header: false if it is not)"
+    return True, None
+
+
+def _known(want: Want) -> set[str]:
+    """Names that only a header can hold."""
+    names = {*(want.columns or ()), *(name for name, _ in want.kinds)}
+    names |= {word for word in (want.label, want.id) if isinstance(word, str)}
+    return {name for name in names if number(name) is None}
+
+
+def _by_index(want: Want, width: int) -> set[int]:
+    """The columns that label and id name by index: whatever they hold, they do not make a row a header."""
+    expected = len(want.columns) if want.columns else want.width
+    if not want.strict and width == expected:
+        return set()
+    return {i for i in (want.label, want.id) if isinstance(i, int)}
+
+
+def _vote(first: str, below: set[str]) -> int:
+    """1: `first` is a name of the cells below it. -1: it is one of them. 0: who knows."""
+    if first in HOLES or first in SOFT_HOLES:
+        return 0
+    words = {word(cell) for cell in below if cell not in HOLES} - {"soft"}
+    if not words:
+        return 0
+    top = word(first)
+    if words <= {"numeric", "comma"}:
+        return 0 if _decimal(first) else 1
+    if words in ({"date"}, {"boolean"}):
+        return -1 if {top} == words else 1
+    return -1 if first in below else 0

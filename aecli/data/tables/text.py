@@ -1,0 +1,184 @@
+"""Batches of a text table: by pyarrow where it can, row by row only where something is wrong."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from pyarrow import csv as arrow
+
+from aecli.config.problems import Place, Problem, UserError
+from aecli.data.faults import SHOWN
+from aecli.data.raw import Want
+from aecli.data.tables import lines
+from aecli.data.tables.arrays import Native
+from aecli.data.tables.cells import HOLES, SOFT_HOLES, number
+from aecli.data.tables.header import LINES, NAMES, ROWS, delimiter_of, is_header
+from aecli.data.tables.roles import Roles, roles_of
+
+BLOCK = 2**22  # bytes parsed at a time: a longer line is read the careful way
+CAREFUL = 2**16  # cells at a time
+
+
+class TextTable:
+    """A .csv or .tsv, plain or gzipped.
+
+    `batches` reads in one of three ways, and `retry` goes on to the next: columns that look like numbers as
+    such; every column as text; row by row, which also finds every row of another width.
+    """
+
+    rows: int | None = None
+    untyped = True
+
+    def __init__(self, path: Path, want: Want, hold: bool = False):
+        self.path, self.place, self.hold = path, Place(str(path)), hold
+        self.header, self.notes = False, []
+        self.delimiter = self._delimiter()
+        self.sample = [row for _, row in islice(lines.rows(path, self.delimiter), ROWS + 1)]
+        if not self.sample:
+            raise UserError(Problem("the file holds no rows: only blank lines", self.place))
+        self.width = len(self.sample[0])
+        self.header, note = is_header(self.sample, want)
+        self.notes += [note] if note else []
+        names = [name.strip() for name in self.sample[0]] if self.header else None
+        self.roles = roles_of(names, self.width, want, self.place, line=1)
+        self.typed = self._typed(self.roles)
+        self.way = 0 if self.typed else 1
+        self._held: Any = None
+        self.tally = lines.Tally()
+        self.ragged: list[Problem] = []
+        self.ragged_count = 0
+
+    def _delimiter(self) -> str:
+        if ".tsv" in [ending.lower() for ending in self.path.suffixes[-2:]]:
+            return "\t"
+        found = delimiter_of(lines.head(self.path, LINES))
+        if found != ",":
+            self.notes.append(f"the cells are parted by {NAMES[found]}")
+        return found
+
+    def _typed(self, roles: Roles) -> frozenset[int]:
+        """The features that are numbers as far as the sample goes."""
+        found = []
+        for i in roles.features:
+            cells = [row[i].strip() for row in self.sample[self.header :] if len(row) == self.width]
+            asked = roles.kinds.get(i)
+            if asked == "numeric" or (asked is None and _numeric(cells)):
+                found.append(i)
+        return frozenset(found)
+
+    def native(self, column: int) -> Native:
+        """What `batches` yields a column as."""
+        return "numeric" if self.way == 0 and column in self.typed else "text"
+
+    def type_name(self, column: int) -> str:
+        """Every column is of text."""
+        return "text"
+
+    def guess(self) -> int:
+        """The number of rows, nearly, as the first megabyte has it."""
+        with lines.opened(self.path) as stream:
+            piece = stream.read(lines.CHUNK)
+        size, there = self.path.stat().st_size, max(1, piece.count(b"\n")) - self.header
+        if not lines.is_packed(self.path):
+            return round(there * max(1.0, size / len(piece)))
+        packed = len(gzip.compress(piece, 6))
+        return round(there * max(1.0, size / packed))
+
+    def retry(self) -> bool:
+        """Read the next, more careful way; False where there is none."""
+        self.way, self._held = self.way + 1, None
+        return self.way < 3
+
+    def batches(self, columns: Sequence[int]) -> Iterator[list[Any]]:
+        """These columns as Arrow arrays of equal length, a few rows at a time, in file order.
+
+        Raises ArrowInvalid where the way taken cannot read the file, UserError for what none could.
+        """
+        if self.way == 2:
+            yield from self._carefully(columns)
+        elif self.hold:
+            self._held = self._whole() if self._held is None else self._held
+            for batch in self._held.select([f"f{i}" for i in columns]).to_batches():
+                yield batch.columns
+        else:
+            yield from self._streamed(columns)
+
+    def _counting(self) -> lines.Tally:
+        self.tally = lines.Tally()
+        return self.tally
+
+    def _options(self, columns: Sequence[int]) -> dict[str, Any]:
+        types = {f"f{i}": pa.float64() if self.native(i) == "numeric" else pa.string() for i in columns}
+        return {
+            "read_options": arrow.ReadOptions(
+                autogenerate_column_names=True, skip_rows_after_names=int(self.header), block_size=BLOCK
+            ),
+            "parse_options": arrow.ParseOptions(newlines_in_values=True, delimiter=self.delimiter),
+            "convert_options": arrow.ConvertOptions(
+                column_types=types, include_columns=list(types), null_values=[*HOLES, *SOFT_HOLES],
+                strings_can_be_null=False,
+            ),
+        }  # fmt: skip
+
+    def _whole(self) -> Any:
+        lines.check_packed(self.path)
+        with lines.opened(self.path, self._counting()) as stream:
+            return arrow.read_csv(stream, **self._options(self.roles.needed))
+
+    def _streamed(self, columns: Sequence[int]) -> Iterator[list[Any]]:
+        with (
+            lines.opened(self.path, self._counting()) as stream,
+            arrow.open_csv(stream, **self._options(columns)) as reader,
+        ):
+            for batch in reader:
+                yield batch.columns
+
+    def _carefully(self, columns: Sequence[int]) -> Iterator[list[Any]]:
+        """All as text. A row of another width is taken down as a problem, and stands as one of empty cells."""
+        self.ragged, self.ragged_count = [], 0
+        found = islice(lines.rows(self.path, self.delimiter, self._counting()), int(self.header), None)
+        empty, count = [""] * self.width, max(1, CAREFUL // self.width)
+        number = 0
+        while block := list(islice(found, count)):
+            for k, (line, row) in enumerate(block):
+                number += 1
+                if len(row) != self.width:
+                    self._take_down(number, line, len(row))
+                    block[k] = (line, empty)
+            yield [pa.array([row[i] for _, row in block], pa.string()) for i in columns]
+
+    def _take_down(self, number: int, line: int, width: int) -> None:
+        self.ragged_count += 1
+        if len(self.ragged) < SHOWN:
+            kind = "header" if self.header else "first row"
+            hint = "every row needs one cell a column: quote cells that contain a comma"
+            message = f"row {number} has {width} cells, the {kind} {self.width}"
+            self.ragged.append(Problem(message, Place(str(self.path), line), hint))
+
+    def first_line(self, rows: int) -> int | None:
+        """The line of the first row of data, where every one of the `rows` rows has one line."""
+        return 1 + self.header if self.tally.all_lines == rows + self.header else None
+
+    def check_end(self) -> None:
+        """Raise UserError where a quote was opened and never closed: an odd number of them is a sign of it."""
+        if self.tally.quotes % 2 and (line := lines.open_quote(self.path, self.delimiter)) is not None:
+            message = "a quote is opened in this row, and never closed: all that follows is in one cell"
+            raise UserError(Problem(message, Place(str(self.path), line), 'close it, or write a quote itself as ""'))
+
+    def lines_of(self, rows: set[int], count: int) -> dict[int, int]:
+        """The lines at which these rows (from 0), of `count`, start."""
+        first = self.first_line(count) if rows else None
+        if first is not None:
+            return {row: first + row for row in rows}
+        found = islice(lines.rows(self.path, self.delimiter), int(self.header), max(rows, default=-1) + 1 + self.header)
+        return {row: line for row, (line, _) in enumerate(found) if row in rows}
+
+
+def _numeric(cells: list[str]) -> bool:
+    """Whether all are numbers or holes, and some number is among them."""
+    return all(number(cell) is not None for cell in cells) and not {*cells} <= {*HOLES, *SOFT_HOLES}

@@ -1,0 +1,127 @@
+"""What a report gathers of a run: every kind of row, and models of every size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aecli.config.dump import to_yaml
+from aecli.config.problems import UserError
+from aecli.report.html import render
+from aecli.runs.files import to_json, write_whole
+from aecli.tasks.report import report
+from aecli.tasks.report.rows import cell_errors, evenly
+from aecli.tasks.report.write import content
+from tests.tasks.small import GAUSSIAN, pixels, table, trained
+
+ONE_UNIT = {"bottleneck": {"size": 1}}
+TWO_UNITS = {"bottleneck": {"size": 2}}
+CASES = {
+    "image": lambda f: trained(f, pixels(), raw={"labels": np.arange(40) % 3}),
+    "colours": lambda f: trained(f, pixels(shape=(6, 5, 3)), model=GAUSSIAN, objective={"reconstruction": "bernoulli"}),
+    "two channels": lambda f: trained(f, pixels(shape=(6, 5, 2))),
+    "large image": lambda f: trained(f, pixels(30, (300, 200, 3)), model=TWO_UNITS),
+    "a plane": lambda f: trained(f, pixels(), model=TWO_UNITS),
+    "one unit": lambda f: trained(f, pixels(), model=ONE_UNIT),
+    "corrupted": lambda f: trained(f, pixels(), objective={"corruption": {"kind": "masking", "rate": 0.3}}),
+    "table": lambda f: trained(f, table(60)),
+    "wide table": lambda f: trained(f, table(60, 40)),
+    "few rows": lambda f: trained(f, table(5), data={"split": {"validation": 0.0, "test": 0.0}}),
+    "text ids": lambda f: trained(f, table(60), raw={"ids": np.array([f"row {i}" for i in range(60)])}),
+    "anomalies": lambda f: trained(
+        f, table(60), raw={"labels": np.arange(60) % 2}, data={"split": {"validation": 0.3}}
+    ),
+}
+
+
+@pytest.fixture(params=CASES)
+def case(request, tmp_path):
+    return request.param, written(CASES[request.param](tmp_path))
+
+
+def written(found):
+    """With the records that a real run has."""
+    record = {"status": "completed", "data": {"sha256": found.dataset.sha256, "train_rows": len(found.dataset.train)}}
+    write_whole(found.run.record_path, to_json(record))
+    write_whole(found.run.config_path, to_yaml(found.experiment))
+    return found
+
+
+def test_every_kind_of_run_has_its_sections(case):
+    name, run = case
+    found = content(run)
+    assert (found.code_map is None) == (name == "one unit")
+    image = run.features.kind == "image" and name != "two channels"
+    assert bool(found.examples) == (found.samples is not None) == image
+    assert (found.columns is not None) == (found.worst is not None) == (run.features.kind == "table")
+    assert (found.plane is not None) == (name in ("a plane", "large image"))
+    assert (found.anomalies is not None) == (name == "anomalies")
+    assert bool(found.walks) == (name != "two channels")
+    assert len(render([found], "a test")) < 5_000_000
+
+
+def test_the_page_is_in_the_run(case):
+    name, run = case
+    if name != "table":
+        pytest.skip("one of them is enough")
+    found = report([run])
+    assert found.path == run.run.path / "report.html"
+    assert found.size == found.path.stat().st_size
+    assert found.to_dict()["runs"] == [str(run.run.path)]
+
+
+def test_examples_are_rows_and_their_reconstructions(tmp_path):
+    run = written(trained(tmp_path, pixels(), raw={"labels": np.arange(40) % 3}))
+    split, rows = run.split()
+    first = content(run).examples[0]
+    index = evenly(len(rows), 12)
+    assert [row.id for row in first.rows] == [str(rows.ids[i]) for i in index]
+    assert [row.label for row in first.rows] == [str(rows.labels[i]) for i in index]
+    np.testing.assert_array_equal(first.original, rows.x[index])
+    np.testing.assert_allclose(first.reconstruction, np.clip(run.reconstruct(rows.x)[index], 0, 1), atol=1e-6)
+
+
+def test_the_worst_rows_are_the_worst(tmp_path):
+    run = written(trained(tmp_path, table(400)))
+    rows = run.split()[1]
+    found = content(run).worst
+    errors = np.square(rows.x - run.reconstruct(rows.x)).astype(np.float64).sum(axis=1)
+    order = np.argsort(-errors)[:10]
+    assert [row.id for row in found.rows] == [str(rows.ids[i]) for i in order]
+    np.testing.assert_allclose(found.errors, errors[order], rtol=1e-5)
+
+
+def test_a_walk_moves_one_unit_alone(tmp_path):
+    run = written(trained(tmp_path, pixels(), model=TWO_UNITS))
+    codes = run.encode(run.split()[1].x).astype(np.float64)
+    walk = content(run).walks[0]
+    assert walk.unit == codes.var(axis=0).argmax()
+    ends = np.tile(codes.mean(axis=0), (2, 1))
+    ends[:, walk.unit] = np.quantile(codes[:, walk.unit], [0.01, 0.99])
+    np.testing.assert_allclose(walk.images[[0, -1]], np.clip(run.decode(ends), 0, 1), atol=1e-5)
+
+
+def test_the_map_is_the_code(tmp_path):
+    run = written(trained(tmp_path, pixels(), model=TWO_UNITS))
+    rows = run.split("test")[1]
+    np.testing.assert_allclose(content(run).code_map.points, run.encode(rows.x), atol=1e-6)
+
+
+def test_cell_errors_by_hand(tmp_path):
+    run = written(trained(tmp_path, table(60, 3)))
+    x, x_hat = np.array([[1.0, np.nan, 2.0]]), np.array([[0.5, 7.0, np.nan]])
+    assert cell_errors(run, x, x_hat).tolist() == [[0.25, 0.0, np.inf]]
+
+
+def test_a_threshold_that_cannot_be_found_is_told(tmp_path):
+    """A file of a calibration says that one was asked for; without held-out rows there is none."""
+    run = written(trained(tmp_path, table(60), data={"split": {"validation": 0.0}}))
+    np.savez(run.run.path / "anomaly.npz", meta=np.asarray('{"key": {}, "arrays": []}'))
+    found = content(run)
+    assert found.anomalies is None
+    assert "held no rows out" in found.notes[0]
+
+
+def test_no_run_is_refused():
+    with pytest.raises(UserError, match="no run"):
+        report([])
