@@ -14,6 +14,7 @@ from aecli.cli import (
     embed,
     evaluate,
     info,
+    init,
     parts,
     reconstruct,
     report,
@@ -31,7 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (check, train, resume, evaluate, embed, reconstruct, sample):
+for module in (init, check, train, resume, evaluate, embed, reconstruct, sample):
     app.command(name=module.NAME)(module.command)
 app.add_typer(anomaly.app, name="anomaly")
 app.add_typer(runs.app, name="runs")

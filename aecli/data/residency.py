@@ -19,6 +19,7 @@ class Choice:
     why: str
 
 
+ASKED = "data.residency says so"
 SMALL = Choice("device", "small")
 
 
@@ -28,7 +29,7 @@ def choose(asked: Residency, size: int | None, free: int | None = None) -> Choic
     What is not streamed is read whole; whether a device has room for it is seen when there is a device.
     """
     if asked != "auto":
-        return Choice(asked, "data.residency says so")
+        return Choice(asked, ASKED)
     if size is None or size <= PLENTY:
         return SMALL
     free = available() if free is None else free

@@ -45,16 +45,23 @@ class Stored:
         return prod(self.shape) * self._type.itemsize
 
     def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
-        row_bytes = self.nbytes // max(len(self), 1)
         if isinstance(rows, slice):
             part = self._view[rows]
             found = np.array(part) if self.values is None else self.values[part]
             self._release(found.size * self._type.itemsize)
         else:
-            index = np.asarray(rows)
-            part = self._view.take(np.flatnonzero(index) if index.dtype == bool else index, axis=0)
-            found = part if self.values is None else self.values[part]
-            self._release(len(index) * max(row_bytes, AROUND))
+            found = self._gathered(np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows))
+        return found
+
+    def _gathered(self, index: Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
+        """Rows in any order, a part at a time: each touches pages of its own, and more than it needs."""
+        found = np.empty((len(index), *self.shape[1:]), np.float32)
+        each = max(self.nbytes // max(len(self), 1), AROUND)
+        step = max(1, HELD // (4 * each))
+        for start in range(0, len(index), step):
+            part = self._view.take(index[start : start + step], axis=0)
+            found[start : start + step] = part if self.values is None else self.values[part]
+            self._release(len(part) * each)
         return found
 
     @cached_property

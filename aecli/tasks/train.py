@@ -57,6 +57,8 @@ def train(
     progress = progress or Silent()
     loaded = load(config, overrides)
     dataset = load_dataset(loaded)
+    for text in dataset.notes:
+        progress.say(text)
     use_cache()
     loaded = _with_start(loaded, Path(output))
     device = _device(loaded)
@@ -129,6 +131,13 @@ def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
 def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str, ...], str, str | None]]:
     """What the objective or the training asks of the data and the data do not give: place, text, hint."""
     found: list[tuple[tuple[str, ...], str, str | None]] = []
+    layout = dataset.features.layout()
+    if experiment.model.tied and layout.unfolded:
+        text = "tied weights need a decoder as wide as the encoder's input: categories and holes make them differ"
+        found.append((("model", "encoder", "tied"), text, "set model.encoder.tied: false"))
+    if experiment.data.augment and (layout.table or len(layout.shape) != 3):
+        text = f"augment changes pictures, and these rows have the shape {list(layout.shape)}"
+        found.append((("data", "augment"), text, "leave data.augment out"))
     low, high = dataset.features.low, dataset.features.high
     if experiment.objective.reconstruction.binary and (low < 0 or high > 1):
         text = f"bernoulli needs features between 0 and 1; after scaling these lie between {low:.6g} and {high:.6g}"

@@ -14,11 +14,27 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from aecli.data.dataset import Dataset
 from aecli.data.permutation import MANY, permuted
+from aecli.data.residency import ASKED, Choice
+from aecli.training.devices import memory_of
 from aecli.training.step import Program
 
 BYTES = 2**25  # of a window
 AHEAD = 2  # windows made ready while one is trained on
+
+
+WHERE = {"device": "on the device", "host": "in memory beside the device", "streamed": "streamed from disk"}
+ROOM = 0.5  # share of a device's memory that rows may take
+
+
+def placed(dataset: Dataset, device: Any) -> Choice:
+    """Where the rows are trained from: those in memory go to the device if it has room for them."""
+    choice, size = dataset.residency, dataset.train.x.nbytes
+    there = None if device.platform == "cpu" else memory_of(device)
+    if choice.place == "device" and choice.why != ASKED and there is not None and size > ROOM * there:
+        return Choice("host", f"{size / 2**30:.1f} GiB of rows, {there / 2**30:.1f} GiB on {device}")
+    return choice
 
 
 class Window(NamedTuple):

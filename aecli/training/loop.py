@@ -21,7 +21,7 @@ from aecli.runs.events import Events
 from aecli.runs.metrics import Metrics
 from aecli.runs.run import Run
 from aecli.training import checkpoint
-from aecli.training.feed import Feed, Resident, Streamed, Window
+from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.memory import Memory
 from aecli.training.progress import Progress
@@ -74,7 +74,9 @@ class Trainer:
         put = partial(jax.device_put, device=device)
         self.numbers = put(numbers_of(experiment, self.total))
         self.seed = put(np.uint32(experiment.seed))
-        resident = dataset.residency.place == "device"
+        place = placed(dataset, device)
+        resident = place.place == "device"
+        progress.say(f"rows: {WHERE[place.place]} ({place.why})")
         self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
         self.put = put

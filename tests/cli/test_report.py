@@ -44,6 +44,25 @@ def test_a_table_is_shown_in_its_own_columns(runs):
     assert "R²" in text
 
 
+def test_categories_dates_holes_and_columns_that_are_carried(tmp_path):
+    lines = ["city,height,joined,team"]
+    lines += [
+        f"{('Oslo', 'Rome')[i % 2]},{'' if i % 7 == 0 else 150 + i},2024-0{1 + i % 9}-05,t{i % 3}" for i in range(60)
+    ]
+    (tmp_path / "people.csv").write_text("\n".join(lines) + "\n")
+    config = tmp_path / "c.yaml"
+    config.write_text(
+        f"name: t/mixed\ndata: {{source: {tmp_path / 'people.csv'}, columns: {{team: carry}}}}\n"
+        "model: {encoder: {widths: [4]}, bottleneck: {size: 2}}\ntraining: {epochs: 1}\n"
+    )
+    run = done("--quiet", "train", config, "--output", tmp_path / "out").last
+    text = Path(done("--quiet", "report", run).last).read_text()
+    for option in ("team", "city", "height", "joined (year)"):
+        assert f">{option}</option>" in text
+    assert "% right" in text
+    assert "2024-0" in text
+
+
 def test_several_runs_and_json(runs):
     found = done("--quiet", "report", runs.dense, runs.gaussian, "--json")
     assert found.err == ""

@@ -16,10 +16,10 @@ from PIL import Image
 
 from aecli.report.anomalies import roc_points
 from aecli.report.html import charts, codemap, compare, pictures
+from aecli.report.html.content import Columns
 from aecli.report.html.marginals import marginals
 from aecli.report.html.numbers import digits, seconds, with_error
 from aecli.report.html.provenance import command, provenance, recipe
-from aecli.report.html.content import Columns
 from tests.report import contents
 
 

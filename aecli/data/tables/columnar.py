@@ -19,6 +19,7 @@ from aecli.data.tables.roles import roles_of
 
 BATCH = 2**21  # cells decoded at a time
 FEWEST, MOST = 2**10, 2**16  # rows at a time
+BUFFER = 2**17  # bytes of a column chunk read at a time
 
 
 @contextmanager
@@ -109,8 +110,9 @@ class ParquetTable(_Columnar):
     kind = "Parquet"
 
     def _file(self) -> pq.ParquetFile:
-        # Mapped: a column chunk of a large row group is not copied into memory as a whole.
-        return pq.ParquetFile(self.path, memory_map=True, page_checksum_verification=True)
+        # Buffered: a column chunk of a large row group is not in memory as a whole. Not mapped: pages of a mapped
+        # file count as this process's memory, and a file that shrinks meanwhile would end it.
+        return pq.ParquetFile(self.path, page_checksum_verification=True, buffer_size=BUFFER, pre_buffer=False)
 
     def _opened(self) -> Any:
         with self._file() as file:
@@ -139,7 +141,7 @@ class ArrowTable(_Columnar):
         """A reader of these columns, and whether it is one of a file, not of a stream."""
         options = ipc.IpcReadOptions(included_fields=sorted(columns) if columns else None)
         with ExitStack() as stack:
-            stream = stack.enter_context(pa.memory_map(str(self.path)))
+            stream = stack.enter_context(pa.OSFile(str(self.path)))
             magic = stream.read(6)
             stream.seek(0)
             if magic[:4] == b"FEA1":

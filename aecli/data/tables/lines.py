@@ -187,9 +187,16 @@ def open_quote(path: Path, delimiter: str) -> int | None:
     return None
 
 
+def tallied(path: Path) -> Tally:
+    """What there is to count in the file."""
+    tally = Tally()
+    with opened(path, tally) as stream:
+        while stream.read(CHUNK):
+            pass
+    return tally
+
+
 def check_packed(path: Path) -> None:
     """Read a gzipped file to its end: raises UserError where it is damaged, or a decompression bomb."""
     if is_packed(path):
-        with opened(path) as stream:
-            while stream.read(CHUNK):
-                pass
+        tallied(path)

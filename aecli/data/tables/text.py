@@ -49,7 +49,7 @@ class TextTable:
         self.typed = self._typed(self.roles)
         self.way = 0 if self.typed else 1
         self._held: Any = None
-        self.tally = lines.Tally()
+        self.tally: lines.Tally | None = None  # of the file as it was read last
         self.ragged: list[Problem] = []
         self.ragged_count = 0
 
@@ -109,8 +109,8 @@ class TextTable:
             yield from self._streamed(columns)
 
     def _counting(self) -> lines.Tally:
-        self.tally = lines.Tally()
-        return self.tally
+        self.tally = tally = lines.Tally()
+        return tally
 
     def _options(self, columns: Sequence[int]) -> dict[str, Any]:
         types = {f"f{i}": pa.float64() if self.native(i) == "numeric" else pa.string() for i in columns}
@@ -127,6 +127,9 @@ class TextTable:
 
     def _whole(self) -> Any:
         lines.check_packed(self.path)
+        if not lines.is_packed(self.path) and all(self.native(i) == "numeric" for i in self.roles.needed):
+            self.tally = None  # an open quote would be no number
+            return arrow.read_csv(self.path, **self._options(self.roles.needed))
         with lines.opened(self.path, self._counting()) as stream:
             return arrow.read_csv(stream, **self._options(self.roles.needed))
 
@@ -162,11 +165,13 @@ class TextTable:
 
     def first_line(self, rows: int) -> int | None:
         """The line of the first row of data, where every one of the `rows` rows has one line."""
-        return 1 + self.header if self.tally.all_lines == rows + self.header else None
+        tally = self.tally or lines.tallied(self.path)
+        return 1 + self.header if tally.all_lines == rows + self.header else None
 
     def check_end(self) -> None:
         """Raise UserError where a quote was opened and never closed: an odd number of them is a sign of it."""
-        if self.tally.quotes % 2 and (line := lines.open_quote(self.path, self.delimiter)) is not None:
+        odd = self.tally is not None and self.tally.quotes % 2
+        if odd and (line := lines.open_quote(self.path, self.delimiter)) is not None:
             message = "a quote is opened in this row, and never closed: all that follows is in one cell"
             raise UserError(Problem(message, Place(str(self.path), line), 'close it, or write a quote itself as ""'))
 

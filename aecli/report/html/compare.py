@@ -13,8 +13,9 @@ from aecli.report.html.numbers import with_error
 
 LOWER, HIGHER = -1, 1
 DIRECTIONS = {
-    "squared_error": LOWER, "mse": LOWER, "psnr": HIGHER, "explained_variance": HIGHER, "category_accuracy": HIGHER, "elbo": HIGHER, "nll": LOWER,
-    "linear_probe_accuracy": HIGHER, "knn_accuracy": HIGHER, "kmeans_accuracy": HIGHER, "kmeans_nmi": HIGHER,
+    "squared_error": LOWER, "mse": LOWER, "psnr": HIGHER, "explained_variance": HIGHER, "elbo": HIGHER, "nll": LOWER,
+    "category_accuracy": HIGHER, "linear_probe_accuracy": HIGHER, "knn_accuracy": HIGHER, "kmeans_accuracy": HIGHER,
+    "kmeans_nmi": HIGHER,
 }  # fmt: skip
 OF_DENSITY = ("elbo", "nll")  # comparable only under one model of the pixels: nats of a mass are not nats of a density
 

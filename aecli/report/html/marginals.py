@@ -43,8 +43,8 @@ def _marginal(found: Columns, j: int) -> Marginal:
     compared = _numbers if data.dtype.kind in "fM" else _categories
     heights, low, high, told = compared(data, drawn)
     top = max(float(h.max()) for h in heights) or 1.0
-    paths = [_path(h / top) if h.any() else "" for h in heights]
-    return Marginal(str(found.names[j]), low, high, *paths, found.quality[j], f"{found.names[j]}: {told}")
+    before, after = (_path(h / top) if h.any() else "" for h in heights)
+    return Marginal(str(found.names[j]), low, high, before, after, found.quality[j], f"{found.names[j]}: {told}")
 
 
 def _numbers(
@@ -58,10 +58,11 @@ def _numbers(
     low, high = limits(low, high, 0.02)
     edges = np.linspace(low, high, BINS + 1)
     heights = [np.histogram(values, edges)[0] / max(len(values), 1) for values in (known, made)]
-    names = [_day(v) if date else digits(v) for v in (low, high)]
-    means = [(_day(v) if date else digits(v)) if v is not None else "unknown" for v in (_mean(known), _mean(made))]
-    told = f"from {names[0]} to {names[1]}, mean {means[0]}" + (f", of samples {means[1]}" if len(made) else "")
-    return heights, *names, told
+    shown = _day if date else digits
+    first, last = shown(low), shown(high)
+    means = [shown(float(values.mean())) if len(values) else "unknown" for values in (known, made)]
+    told = f"from {first} to {last}, mean {means[0]}" + (f", of samples {means[1]}" if len(made) else "")
+    return heights, first, last, told
 
 
 def _categories(
@@ -92,10 +93,6 @@ def _finite(values: Shaped[np.ndarray, " n"]) -> Float[np.ndarray, " k"]:
         return values[~np.isnat(values)].astype("datetime64[s]").astype(np.float64) / 86_400
     values = np.asarray(values, np.float64)
     return values[np.isfinite(values)]
-
-
-def _mean(values: Float[np.ndarray, " k"]) -> float | None:
-    return float(values.mean()) if len(values) else None
 
 
 def _day(value: float) -> str:

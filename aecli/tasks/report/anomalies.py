@@ -45,8 +45,8 @@ def _suspects(trained: Trained, rows: Split, verdict: Verdict) -> list[Suspect]:
     x = np.asarray(rows.x[order])
     x_hat = trained.reconstruct(x)
     errors = cell_errors(trained, x, x_hat)
-    pictures = (in_display(trained, x), in_display(trained, x_hat)) if drawable(trained) else ()
     draw, table, names = drawable(trained), trained.features.kind == "table", columns(trained)
+    pictures = [in_display(trained, part) for part in (x, x_hat)] if draw else []
     found = []
     for k, i in enumerate(order.tolist()):
         label = None if verdict.labels is None else str(verdict.labels[i])

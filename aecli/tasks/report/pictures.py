@@ -93,7 +93,7 @@ def worst_rows(trained: Trained, rows: Split, seen: Sample) -> WorstRows | None:
     errors = cell_errors(trained, seen.x[at], seen.x_hat[at])
     names, before, after = columns(trained), values(trained, seen.x[at]), values(trained, seen.x_hat[at])
     largest = [np.argsort(-row, kind="stable")[:CELLS] for row in errors]
-    cells = [[(names[j], before[i][j], after[i][j]) for j in order] for i, order in enumerate(largest)]
+    cells = [[(names[j], before[i][j], after[i][j]) for j in order if errors[i][j]] for i, order in enumerate(largest)]
     mixed = trained.autoencoder.layout.mixed
     unit = "squared error, sum over features, in the scale the model sees" + (", and 1 for a wrong category" * mixed)
     return WorstRows(unit, named(rows, seen.index[at]), [float(e) for e in seen.errors[at]], cells)
@@ -154,7 +154,7 @@ def _walk(trained: Trained, centre: np.ndarray, unit: int, low: float, high: flo
     moved = cell_errors(trained, decoded[:1], decoded[-1:])[0]
     names = columns(trained)
     order = np.argsort(-moved, kind="stable")[:CELLS]
-    return Walk(unit, low, high, cells=[(names[j], ends[0][j], ends[1][j]) for j in order])
+    return Walk(unit, low, high, cells=[(names[j], ends[0][j], ends[1][j]) for j in order if moved[j]])
 
 
 def plane(trained: Trained, codes: Float[np.ndarray, " n size"]) -> Sheet | None:

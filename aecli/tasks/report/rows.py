@@ -64,11 +64,14 @@ def values(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> list[list[str
 
 
 def text(column: Shaped[np.ndarray, " n"]) -> list[str]:
-    """One text a row: numbers in few digits, a hole as a dash."""
+    """One text a row: numbers in few digits, dates to the minute, a hole as a dash."""
     if column.dtype.kind == "f":
         return [digits(float(value)) for value in column]
     if column.dtype.kind == "M":
-        return ["-" if np.isnat(value) else str(value).replace("T", " ") for value in column]
+        minutes = column.astype("datetime64[m]")
+        return ["-" if np.isnat(value) else str(value).replace("T", " ") for value in minutes]
+    if column.dtype.kind == "b":
+        return ["true" if value else "false" for value in column]
     return [str(value) or "-" for value in column.tolist()]
 
 

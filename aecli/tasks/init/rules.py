@@ -1,0 +1,172 @@
+"""The rules: which model and which training suit so many rows of so many features, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aecli.data.describe import counts
+from aecli.experiment import name_of
+from aecli.tasks.init.choice import Choice, Choices
+from aecli.tasks.init.look import Found
+from aecli.tasks.init.text import scalar
+
+
+@dataclass(frozen=True)
+class Size:
+    """What suits `rows` training rows and more of them."""
+
+    rows: int
+    widths: tuple[int, int]
+    batch: int
+    steps: int
+
+
+# Small layers for few rows, which wide ones would learn by heart; large batches where there are enough of them.
+TABLES = (
+    Size(0, (64, 32), 32, 4_000),
+    Size(1_000, (128, 64), 64, 5_000),
+    Size(5_000, (256, 128), 128, 6_000),
+    Size(100_000, (256, 128), 512, 6_000),
+)
+IMAGES = (Size(0, (256, 128), 64, 6_000), Size(5_000, (512, 256), 128, 8_000), Size(200_000, (512, 256), 512, 8_000))
+EPOCHS = (10, 400)  # at least and at most
+FEWEST = (1_000_000, 3)  # so many rows need no more passes than this
+LEAST = 32  # units of a first layer
+PER_INPUT = 8  # units of the first layer for each input: more have nothing to tell apart
+CODE = 16  # units of the code at most
+WIDE = (64, 32)  # from so many features on, at most so many
+LOOKS = 50  # how often a training is validated
+PATIENCE = 10
+NOISE = 0.15  # share of the pixels' variance that a good reconstruction leaves
+RATES = (0.01, 0.02, 0.05, 0.1, 0.2)  # of false positives
+CLASSES = (2, 100)  # that codes are probed for
+PROBED = 100_000  # rows at most
+
+
+def choices(found: Found) -> Choices:
+    """Every key of the config, in the order it is written."""
+    name = Choice(run_name(found.spec.source))
+    source = Choice(found.spec.source, "a relative path is taken from the folder that aecli is called in")
+    made: Choices = {"name": name, "data.source": source, **found.choices}
+    made |= _image_model(found) if found.image else _table_model(found)
+    return made | _training(found) | _evaluation(found)
+
+
+def run_name(source: str) -> str:
+    """A run's name made of a source's: a file without its endings, a folder as it is."""
+    packed = source.removesuffix(".gz").rstrip("/")
+    return name_of(packed)[:80].strip("-.") or "run"
+
+
+def size_of(found: Found) -> Size:
+    """The row of the table of sizes that holds."""
+    sizes = IMAGES if found.image else TABLES
+    return [size for size in sizes if found.training_rows >= size.rows][-1]
+
+
+def epochs_of(found: Found) -> int:
+    """Passes enough for the number of update steps that the table names."""
+    size, rows = size_of(found), max(found.training_rows, 1)
+    least = FEWEST[1] if rows >= FEWEST[0] else EPOCHS[0]
+    return min(max(round(size.steps * size.batch / rows), least), EPOCHS[1])
+
+
+def code_size(found: Found) -> int:
+    """Units of a table's code: PCA's components and one for each category column, fewer than there are columns."""
+    most = WIDE[1] if found.inputs >= WIDE[0] else CODE
+    return max(1, min(most, max(2, found.components + found.categories), found.columns - 1))
+
+
+def widths_of(found: Found) -> tuple[int, int]:
+    """Units of the two layers, no more than the inputs are worth."""
+    first, second = size_of(found).widths
+    worth = max(LEAST, 1 << (PER_INPUT * found.inputs - 1).bit_length())
+    return (first, second) if first <= worth else (worth, worth // 2)
+
+
+def _table_model(found: Found) -> Choices:
+    widths, code = widths_of(found), code_size(found)
+    rows = f"{found.training_rows:,} training rows, {found.inputs} inputs a row"
+    parts = [f"{found.components} principal components explain 95 % of the numeric columns"] if found.components else []
+    parts += [f"{found.categories} columns hold categories"] if found.categories else []
+    why = f"{', '.join(parts)}: {code} units; a smaller code finds more anomalies, a larger one keeps more"
+    error = "of numbers, each column scaled alike; a category column adds the cross entropy of its categories"
+    return {
+        "model.encoder": Choice({"kind": "mlp", "widths": list(widths), "activation": "relu"}, rows),
+        "model.bottleneck": Choice({"kind": "dense", "size": code}, why),
+        "model.decoder": Choice("mirror"),
+        "objective.reconstruction": Choice("squared_error", error),
+    }
+
+
+def _image_model(found: Found) -> Choices:
+    widths = size_of(found).widths
+    rows = f"{found.training_rows:,} training images of {found.columns:,} numbers each"
+    gaussian = "variational: images can be sampled, and codes between two images are images, too"
+    return {
+        "model.encoder": Choice({"kind": "mlp", "widths": list(widths), "activation": "relu"}, rows),
+        "model.bottleneck": Choice({"kind": "gaussian", "size": CODE}, gaussian),
+        "model.decoder": Choice("mirror"),
+        "objective.reconstruction": _image_error(found),
+    }
+
+
+def _image_error(found: Found) -> Choice:
+    """A Gaussian of the variance that a good reconstruction leaves: smaller is sharper, and samples get worse."""
+    x = found.dataset.train.x
+    part = x[:: max(1, len(x) // 2_000)].astype(np.float64)
+    own = float(np.square(part - part.mean(0)).mean())
+    variance = float(f"{max(NOISE * own, 1e-6):.1g}")
+    why = (
+        f"pixels vary by {own:.2g} about their mean image, of which {NOISE:.0%} may be left: "
+        "a smaller variance reconstructs more sharply, a larger one gives smoother samples"
+    )
+    return Choice({"kind": "gaussian", "variance": variance}, why)
+
+
+def _steps(found: Found) -> int:
+    return epochs_of(found) * -(-found.training_rows // size_of(found).batch)
+
+
+def _training(found: Found) -> Choices:
+    size, epochs = size_of(found), epochs_of(found)
+    every = max(1, epochs // LOOKS)
+    stop = {"metric": "validation/loss", "patience": PATIENCE}
+    again = f" of {every} epochs" if every > 1 else ""
+    return {
+        "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; stop_early may end it sooner"),
+        "training.batch_size": Choice(size.batch),
+        "training.optimizer": Choice(
+            {"kind": "adam", "learning_rate": {"kind": "cosine", "start": 2e-3, "end": 1e-5}},
+            "a fast start and a quiet end; where the loss jumps, halve `start`",
+        ),
+        "training.stop_early": Choice(stop, f"after {PATIENCE} validations{again} without a better one"),
+        "training.checkpoint": Choice({"every": every, "keep": 2}),
+    }
+
+
+def _evaluation(found: Found) -> Choices:
+    every = max(1, epochs_of(found) // LOOKS)
+    made: Choices = {"evaluation.every": Choice(every)}
+    known = found.dataset.class_names
+    if CLASSES[0] <= len(known) <= CLASSES[1] and found.training_rows <= PROBED:
+        why = "representation: how well the labels can be told from the codes"
+        made["evaluation.metrics"] = Choice(["reconstruction", "representation"], why)
+    held = found.dataset.validation
+    rows = round(len(held) * found.rows / max(found.looked, 1)) if held is not None else 0
+    rate = next((r for r in RATES if r * (rows + 1) >= 1), RATES[-1])
+    why = f"`aecli anomaly fit` flags this share of normal rows; the {rows:,} held-out rows support it"
+    made["anomaly"] = Choice({"score": "reconstruction", "false_positive_rate": rate}, why)
+    return made
+
+
+def usual(found: Found) -> str | None:
+    """The most frequent label, as `data.classes` names it in YAML; None where there are no labels."""
+    labels = found.dataset.train.labels
+    if labels is None or not len(labels):
+        return None
+    number = counts(labels)
+    label = max(number, key=lambda name: number[name])
+    return scalar(label) if labels.dtype.kind == "U" else label.lower()
