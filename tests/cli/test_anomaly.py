@@ -16,7 +16,7 @@ from tests.cli.test_outputs import table
 
 KEYS = {
     "run", "split", "rows", "score", "threshold", "false_positive_rate", "calibration_rows", "flagged",
-    "expected_flags", "roc_auc", "average_precision", "baselines", "notes",
+    "expected_flags", "roc_auc", "average_precision", "baselines", "drift", "notes",
 }  # fmt: skip
 
 

@@ -200,7 +200,7 @@ def test_sample_as_a_sheet_of_pictures_and_as_a_table(runs):
 @pytest.mark.parametrize(
     ("run", "command", "message"),
     [
-        ("dense", ["embed", "--output", "x.parquet"], "--output x.parquet: '.parquet' is no suffix"),
+        ("dense", ["embed", "--output", "x.pdf"], "--output x.pdf: '.pdf' is no suffix"),
         ("dense", ["embed", "--output", "x"], "--output x: a suffix is missing"),
         ("dense", ["embed", "--output", "nowhere/x.npy"], "there is no folder nowhere"),
         ("dense", ["embed", "--output", "x.npy", "--stochastic"], "the dense bottleneck is deterministic"),

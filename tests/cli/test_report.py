@@ -15,10 +15,10 @@ LIMIT = 5_000_000
 @pytest.mark.parametrize(
     ("name", "there", "absent"),
     [
-        ("dense", ["reconstructions", "samples", "traversals", "map", "curves"], ["anomalies"]),
+        ("dense", ["reconstructions", "samples", "traversals", "map", "curves"], []),
         ("gaussian", ["reconstructions", "samples", "traversals", "map"], ["anomalies"]),
         ("anomaly", ["reconstructions", "map", "anomalies"], []),
-        ("table", ["reconstructions", "samples", "traversals", "map"], ["anomalies"]),
+        ("table", ["reconstructions", "samples", "traversals", "map"], []),
     ],
 )
 def test_report_of_a_run(runs, name, there, absent):

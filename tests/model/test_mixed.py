@@ -81,7 +81,8 @@ def test_categories_and_the_unknown_one_are_a_distribution():
     for j in (1, 3):
         rows = np.full((LAYOUT.categories[j] + 1, 4), NAN, np.float32)
         rows[:, j] = np.arange(len(rows))
-        repeated = jax.tree.map(lambda a, n=len(rows): jnp.repeat(a, n, axis=0) if a.ndim else a, output)
+        many = partial(jnp.repeat, repeats=len(rows), axis=0)
+        repeated = jax.tree.map(lambda a, many=many: many(a) if a.ndim else a, output)
         assert float(jnp.exp(repeated.log_prob(jnp.asarray(rows)).sum(axis=1)).sum()) == pytest.approx(1, abs=1e-5)
 
 

@@ -43,7 +43,8 @@ def draft(source: str, overrides: list[str] | None = None, config: str = "config
     try:
         found = look(given.pop("source"), given)
     except AecliError as error:
-        raise error.at(blame(early.document, ("data", "source"))) from None
+        where, known = blame(early.document, ("data", "source")), early.document.spots
+        raise error.at(lambda p: where(p) if p.key in known else p.place) from None
     made = choices(found)
     loaded = load(_nested(made, given), asked)
     text = render(loaded.document.value, made, _head(found, made, config))
@@ -52,14 +53,16 @@ def draft(source: str, overrides: list[str] | None = None, config: str = "config
 
 
 def check_same(text: str, meant: Experiment, config: str) -> None:
-    """UserError where the text does not read back to what was meant: a name that no YAML file can hold."""
+    """UserError where the text does not read back to what was meant: a name that no config can hold."""
     try:
         text.encode()
-    except UnicodeEncodeError:
-        raise UserError(Problem("the path is not UTF-8, and a config is", None, "rename the file")) from None
-    if validate(read_text(text, config), Experiment) != meant:
-        hint = "rename columns or files with unusual characters in their names"
-        raise UserError(Problem("the config does not read back to what was meant", None, hint))
+        found = validate(read_text(text, config), Experiment)
+    except (UnicodeEncodeError, UserError) as error:
+        said = error.problems[0].message if isinstance(error, UserError) else "it is not UTF-8"
+        hint = "rename the file or the columns that have unusual characters in their names"
+        raise UserError(Problem(f"a name in these data cannot stand in a config: {said}", None, hint)) from None
+    if found != meant:
+        raise AssertionError("the config does not read back to what was meant")
 
 
 def _nested(made: Choices, given: dict[str, Any]) -> dict[str, Any]:

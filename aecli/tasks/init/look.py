@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -21,8 +21,12 @@ from aecli.tasks.init.choice import Choice, Choices
 from aecli.tasks.init.columns import table_choices
 from aecli.tasks.init.pictures import picture_choices
 
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
 SAMPLE = 20_000  # rows looked at of what is larger than memory
-PCA = 2_000  # rows and columns at most for the eigenvalues
+PCA = 1_500  # rows and columns at most for the eigenvalues
+STILL = 1e-9  # standard deviation of a column that does not vary
 EXPLAINED = 0.95
 SMALL = 1_000  # rows, fewer of which make a tenth of them too few to judge by
 FAINT = 0.25  # share of the range of integer pixels that the brightest one should reach
@@ -142,25 +146,41 @@ def _by_values(raw: Raw, rows: int, given: dict[str, Any]) -> Choices:
 def components(dataset: Dataset) -> int:
     """The number of principal components that explain 95 % of the numeric columns, each standardised.
 
-    Of evenly spaced training rows and columns, at most 2,000; a hole counts as the column's mean. 0 without numbers.
+    Of evenly spaced training rows and columns; a hole counts as the column's mean. 0 without numbers.
     """
-    x = dataset.train.x.reshape(len(dataset.train), -1)
     fields = dataset.features.fields
-    numeric = np.array([not f.values for f in fields]) if fields else np.ones(x.shape[1], bool)
-    x = x[_spaced(len(x))][:, np.flatnonzero(numeric)].astype(np.float64)
-    x = x[:, _spaced(x.shape[1])]
-    known = np.isfinite(x)
-    count = np.maximum(known.sum(0), 1)
-    x = np.where(known, x, 0)
-    x = np.where(known, x - x.sum(0) / count, 0)
-    spread = np.sqrt(np.square(x).sum(0) / count)
-    x = x[:, spread > 1e-9] / spread[spread > 1e-9]
+    x, known = _centred(dataset)
+    numeric = np.array([not f.values for f in fields], bool)[_spaced(len(fields))] if fields else slice(None)
+    x, known = x[:, numeric], known[:, numeric]
+    spread = np.sqrt(np.square(x).sum(0) / np.maximum(known.sum(0), 1))
+    x = x[:, spread > STILL] / spread[spread > STILL]
     if not x.size:
         return 0
-    eigenvalues = np.linalg.eigvalsh(x.T @ x if x.shape[0] > x.shape[1] else x @ x.T)[::-1]
-    return int(np.searchsorted(np.cumsum(eigenvalues), EXPLAINED * eigenvalues.sum()) + 1)
+    variances = _variances(x)
+    return int(np.searchsorted(np.cumsum(variances), EXPLAINED * variances.sum()) + 1)
 
 
-def _spaced(count: int) -> np.ndarray:
-    """So many indices, or 2,000 of them evenly spaced."""
-    return np.arange(count) if count <= PCA else np.linspace(0, count - 1, PCA).astype(int)
+def eigenvalues(dataset: Dataset, count: int) -> Float[np.ndarray, " count"]:
+    """The largest eigenvalues of the covariance of an image's numbers, in model space; fewer where there are fewer."""
+    return _variances(_centred(dataset, columns=None)[0])[:count]
+
+
+def _centred(dataset: Dataset, columns: int | None = PCA) -> tuple[np.ndarray, np.ndarray]:
+    """Some training rows [n, d] less their means, 0 for holes; and which of them are known."""
+    x = dataset.train.x[_spaced(len(dataset.train))]
+    x = x.reshape(len(x), -1)
+    x = (x if columns is None else x[:, _spaced(x.shape[1], columns)]).astype(np.float64)
+    known = np.isfinite(x)
+    x = np.where(known, x, 0)
+    return np.where(known, x - x.sum(0) / np.maximum(known.sum(0), 1), 0), known
+
+
+def _variances(x: Float[np.ndarray, " n d"]) -> Float[np.ndarray, " k"]:
+    """Eigenvalues of the covariance of centred rows, the largest first, by the smaller of two equivalent matrices."""
+    gram = x.T @ x if x.shape[0] > x.shape[1] else x @ x.T
+    return np.linalg.eigvalsh(gram / len(x))[::-1]
+
+
+def _spaced(count: int, most: int = PCA) -> np.ndarray:
+    """So many indices, or `most` of them evenly spaced."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)

@@ -11,7 +11,7 @@ from aecli.data.sources.images import Survey, survey
 from aecli.tasks.init.choice import Choice, Choices
 
 LARGEST = 64  # pixels a side: an mlp has a weight for every pixel and unit
-SIZES = (8, 16, 28, 32, 48, LARGEST)  # of the longer side
+SIZES = (8, 16, 32, LARGEST)  # of the longer side
 SAME = 0.02  # relative difference of two aspect ratios that are one
 
 

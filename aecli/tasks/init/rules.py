@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from aecli.data.describe import counts
 from aecli.experiment import name_of
 from aecli.tasks.init.choice import Choice, Choices
-from aecli.tasks.init.look import Found
+from aecli.tasks.init.look import Found, eigenvalues
 from aecli.tasks.init.text import scalar
 
 
@@ -39,7 +37,10 @@ CODE = 16  # units of the code at most
 WIDE = (64, 32)  # from so many features on, at most so many
 LOOKS = 50  # how often a training is validated
 PATIENCE = 10
-NOISE = 0.15  # share of the pixels' variance that a good reconstruction leaves
+GREY = 256  # pixels: on fewer ones a Bernoulli says so little that the code stays silent
+LEAST_VARIANCE = 1e-4
+HEAVY = 4_096  # numbers of an image, from which the layers are those of few rows
+WORK = 5e12  # multiplications and additions of a training: minutes on two processor cores
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2)  # of false positives
 CLASSES = (2, 100)  # that codes are probed for
 PROBED = 100_000  # rows at most
@@ -62,15 +63,22 @@ def run_name(source: str) -> str:
 
 def size_of(found: Found) -> Size:
     """The row of the table of sizes that holds."""
+    if found.image and found.inputs >= HEAVY:
+        return IMAGES[0]
     sizes = IMAGES if found.image else TABLES
     return [size for size in sizes if found.training_rows >= size.rows][-1]
 
 
 def epochs_of(found: Found) -> int:
-    """Passes enough for the number of update steps that the table names."""
+    """Passes enough for the number of update steps that the table names, within what WORK allows."""
     size, rows = size_of(found), max(found.training_rows, 1)
     least = FEWEST[1] if rows >= FEWEST[0] else EPOCHS[0]
-    return min(max(round(size.steps * size.batch / rows), least), EPOCHS[1])
+    return min(max(min(round(size.steps * size.batch / rows), affordable(found)), least), EPOCHS[1])
+
+
+def affordable(found: Found) -> int:
+    """Passes that cost WORK: 2 operations a weight, 3 times (forward, and back to inputs and weights), f and g."""
+    return int(WORK / (12 * max(found.training_rows, 1) * found.inputs * size_of(found).widths[0]))
 
 
 def code_size(found: Found) -> int:
@@ -102,11 +110,10 @@ def _table_model(found: Found) -> Choices:
 
 
 def _image_model(found: Found) -> Choices:
-    widths = size_of(found).widths
     rows = f"{found.training_rows:,} training images of {found.columns:,} numbers each"
     gaussian = "variational: images can be sampled, and codes between two images are images, too"
     return {
-        "model.encoder": Choice({"kind": "mlp", "widths": list(widths), "activation": "relu"}, rows),
+        "model.encoder": Choice({"kind": "mlp", "widths": list(size_of(found).widths), "activation": "relu"}, rows),
         "model.bottleneck": Choice({"kind": "gaussian", "size": CODE}, gaussian),
         "model.decoder": Choice("mirror"),
         "objective.reconstruction": _image_error(found),
@@ -114,14 +121,22 @@ def _image_model(found: Found) -> Choices:
 
 
 def _image_error(found: Found) -> Choice:
-    """A Gaussian of the variance that a good reconstruction leaves: smaller is sharper, and samples get worse."""
-    x = found.dataset.train.x
-    part = x[:: max(1, len(x) // 2_000)].astype(np.float64)
-    own = float(np.square(part - part.mean(0)).mean())
-    variance = float(f"{max(NOISE * own, 1e-6):.1g}")
+    """Bernoulli for grey images; for small or coloured ones a Gaussian of a variance that the code is worth.
+
+    In a linear VAE the units with an eigenvalue above sigma^2 are used, and no others (Lucas et al. 2019): sigma^2 is
+    half of the last unit's eigenvalue.
+    """
+    features = found.dataset.features
+    grey = features.shape[-1] == 1 or len(features.shape) == 1
+    if grey and features.low >= 0 and features.high <= 1 and found.columns >= GREY:
+        return Choice(
+            "bernoulli", "grey pixels from 0 to 1; {kind: gaussian, variance: 0.03} reconstructs more sharply"
+        )
+    last = eigenvalues(found.dataset, CODE)[-1:]
+    variance = float(f"{max(float(last.sum()) / 2, LEAST_VARIANCE):.1g}")
     why = (
-        f"pixels vary by {own:.2g} about their mean image, of which {NOISE:.0%} may be left: "
-        "a smaller variance reconstructs more sharply, a larger one gives smoother samples"
+        f"half the variance of principal component {CODE} of the pixels, so that every unit is worth its price: "
+        "a smaller one reconstructs more sharply, a larger one gives smoother samples"
     )
     return Choice({"kind": "gaussian", "variance": variance}, why)
 
@@ -134,9 +149,11 @@ def _training(found: Found) -> Choices:
     size, epochs = size_of(found), epochs_of(found)
     every = max(1, epochs // LOOKS)
     stop = {"metric": "validation/loss", "patience": PATIENCE}
+    cheap = affordable(found) > epochs
+    bound = "stop_early may end it sooner" if cheap else "more would help, where a GPU makes them cheap"
     again = f" of {every} epochs" if every > 1 else ""
     return {
-        "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; stop_early may end it sooner"),
+        "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; {bound}"),
         "training.batch_size": Choice(size.batch),
         "training.optimizer": Choice(
             {"kind": "adam", "learning_rate": {"kind": "cosine", "start": 2e-3, "end": 1e-5}},
