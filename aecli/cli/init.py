@@ -16,7 +16,7 @@ LIST = "list"
 def command(
     context: typer.Context,
     data: Annotated[
-        str | None, typer.Argument(metavar="[DATA]", help="A file, a folder, or the name of a set: see `data.source`.")
+        str | None, typer.Argument(metavar="DATA", help="A file, a folder, or the name of a set: see `data.source`.")
     ] = None,
     overrides: Overrides = None,
     output: Annotated[

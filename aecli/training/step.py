@@ -55,11 +55,11 @@ class Program:
         self._executables: dict[Any, Any] = {}
 
     def compiled(self, *args: Any) -> Any:
-        """The chunk compiled for arguments like these, at once and only once for a device."""
-        device = args[1].sharding
-        if device not in self._executables:
-            self._executables[device] = self.chunk.lower(*args).compile()
-        return self._executables[device]
+        """The chunk compiled for arguments like these, at once and only once for a device and a size of window."""
+        like = (args[1].sharding, args[1].shape, args[2].shape)
+        if like not in self._executables:
+            self._executables[like] = self.chunk.lower(*args).compile()
+        return self._executables[like]
 
     def _init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
         parameters, variables = self.autoencoder.init(stream_key(seed, INIT))

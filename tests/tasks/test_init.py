@@ -117,6 +117,22 @@ def test_what_is_asked_for_is_kept_and_marked():
     assert found.model.bottleneck.kind == "gaussian"
     text = draft(str(table), ["training.epochs=3"]).text
     assert "  # as the command line says\n  epochs: 3\n" in text
+    assert "# as the command line says\nseed: 7\n" in draft(str(table), ["seed=7"]).text
+
+
+def test_codes_are_probed_only_where_labels_differ():
+    table = csv({"class": cycled(0, 1), **BASE})
+    assert config(table).evaluation.metrics == ("reconstruction", "representation")
+    assert config(table, "data.classes=[0]").evaluation.metrics == ("reconstruction",)
+    assert config(csv(BASE)).evaluation.metrics == ("reconstruction",)
+
+
+def test_which_array_of_several_is_said_on_the_command_line():
+    np.savez("two.npz", images=np.arange(50 * 64).reshape(50, 8, 8) % 256, kinds=np.arange(50) % 3)
+    with pytest.raises(UserError, match=r"which of the arrays 'images', 'kinds' is x"):
+        draft("two.npz")
+    data = config("two.npz", "data.key=images", "data.label=kinds").data
+    assert (data.key, data.label) == ("images", "kinds")
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,9 @@ def _training(found: Found) -> Choices:
 def _evaluation(found: Found) -> Choices:
     every = max(1, epochs_of(found) // LOOKS)
     made: Choices = {"evaluation.every": Choice(every)}
-    known = found.dataset.class_names
-    if CLASSES[0] <= len(known) <= CLASSES[1] and found.training_rows <= PROBED:
+    labels = found.dataset.train.labels
+    known = 0 if labels is None else len(counts(labels))
+    if CLASSES[0] <= known <= CLASSES[1] and found.training_rows <= PROBED:
         why = "representation: how well the labels can be told from the codes"
         made["evaluation.metrics"] = Choice(["reconstruction", "representation"], why)
     held = found.dataset.validation

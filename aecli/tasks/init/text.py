@@ -50,17 +50,22 @@ def scalar(value: Any) -> str:
 
 
 def _entry(key: str, value: Any, choices: Choices, indent: str, path: str) -> list[str]:
-    choice = choices.get(path)
-    why = "" if choice is None else choice.why if choice.value == value else ASKED
-    lines = comment(why, indent) if why else []
+    section = isinstance(value, dict) and bool(value) and any(known.startswith(f"{path}.") for known in choices)
+    lines = [] if section or len(indent) > 2 else _why(path, value, choices, indent)
     inline = f"{indent}{scalar(key)}: {scalar(value)}"
-    section = isinstance(value, dict) and value and any(known.startswith(f"{path}.") for known in choices)
     if not section and (len(inline) <= WIDTH or not isinstance(value, dict)):
         return [*lines, inline]
     lines.append(f"{indent}{scalar(key)}:")
     for word, item in value.items():
         lines += _entry(word, item, choices, indent + "  ", f"{path}.{word}")
     return lines
+
+
+def _why(path: str, value: Any, choices: Choices, indent: str) -> list[str]:
+    """The reason as a comment; what is not as it was chosen comes from the command line."""
+    choice = choices.get(path)
+    why = choice.why if choice is not None and choice.value == value else ASKED
+    return comment(why, indent) if why else []
 
 
 def _quoted(text: str) -> str:
