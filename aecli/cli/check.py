@@ -44,12 +44,12 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
 
     say = (lambda text: None) if quiet else typer.echo
     data, problems = check_data(loaded)
-    for line in ("\n# data", *data.lines, *(f"warning: {text}" for text in data.warnings)):
+    for line in ("\n# data", *data.lines, *data.notes, *(f"warning: {text}" for text in data.warnings)):
         say(line)
     if problems:
         raise UserError(*problems)
     dataset = load_dataset(loaded)
-    model = check_model(loaded, dataset.features.shape, len(dataset.train))
+    model = check_model(loaded, dataset.features.layout(), len(dataset.train))
     for line in ("\n# model", *model.lines):
         say(line)
     return {"data": data.to_dict(), "model": asdict(model)}

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
-from aecli.data.dataset import Dataset, assemble
+from aecli.data.dataset import Dataset, assemble, load
 from aecli.data.faults import nonfinite, problems
-from aecli.data.raw import Raw, Want
+from aecli.data.raw import Field, Raw, Want
+from aecli.data.residency import choose
+from aecli.data.scan import size_of
 from aecli.data.sources import read
 from aecli.data.spec import Data
 
@@ -76,7 +78,10 @@ def describe(spec: Data) -> Description:
 
     Raises UserError only where it cannot be read at all.
     """
-    raw = read(spec.source, Want.of(spec))
+    want = Want.of(spec)
+    if choose(spec.residency, size_of(spec.source, want)).place == "streamed":
+        return _streamed(spec)
+    raw = read(spec.source, want)
     found, dataset = problems(raw), None
     if not found:
         try:
@@ -84,6 +89,20 @@ def describe(spec: Data) -> Description:
         except UserError as error:
             found = list(error.problems)
     return described(raw, spec, dataset, found)
+
+
+def _streamed(spec: Data) -> Description:
+    """What is larger than memory, as training will see it: written to the cache once, and described from there."""
+    dataset = load(spec)
+    features, splits = dataset.features, dataset.splits()
+    missing = round(sum(features.profile.missing) * features.profile.rows) if features.profile else 0
+    return Description(
+        source=spec.source, rows=sum(map(len, splits.values())), shape=features.shape, dtype="streamed",
+        kind=features.kind, minimum=None, maximum=None, nonfinite=0, missing=missing,
+        constant=tuple(features.name(i) for i in features.constant_columns), scale=features.scale,
+        sha256=dataset.sha256, splits={name: len(split) for name, split in splits.items()},
+        columns=_kinds(features.fields or (), tuple(dataset.train.carried)), notes=dataset.notes,
+    )  # fmt: skip
 
 
 def described(raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem] | None = None) -> Description:
@@ -112,11 +131,14 @@ def counts(labels: np.ndarray) -> dict[str, int]:
 
 def _columns(raw: Raw) -> dict[str, str]:
     """What each column of a table with names is, where not all are numbers."""
-    fields = raw.fields or ()
-    if all(f.kind == "numeric" for f in fields) and not raw.carried:
+    return _kinds(raw.fields or (), tuple(raw.carried))
+
+
+def _kinds(fields: tuple[Field, ...], carried: tuple[str, ...]) -> dict[str, str]:
+    if all(f.kind == "numeric" for f in fields) and not carried:
         return {}
     found = {f.name: f"{f.kind}, {len(f.values)} categories" if f.kind == "categorical" else f.kind for f in fields}
-    return found | dict.fromkeys(raw.carried, "carried")
+    return found | dict.fromkeys(carried, "carried")
 
 
 def _range(raw: Raw) -> tuple[float | None, float | None]:

@@ -36,6 +36,16 @@ class Profile:
     deviation: tuple[float, ...]
     rare: tuple[int, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        """As plain lists."""
+        return {name: value if name == "rows" else list(value) for name, value in vars(self).items()}
+
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any]) -> Profile:
+        """The inverse of `to_dict`."""
+        missing, mean, deviation, rare = (tuple(kept[name]) for name in ("missing", "mean", "deviation", "rare"))
+        return cls(int(kept["rows"]), missing, mean, deviation, rare)
+
 
 @dataclass(frozen=True)
 class Features:
@@ -166,8 +176,7 @@ class Features:
             "spread": None if self.spread is None else self.spread.tolist(),
             "constant_columns": list(self.constant_columns), "low": self.low, "high": self.high,
             "fields": [asdict(f) | {"values": list(f.values)} for f in self.fields] if self.fields else None,
-            "profile": {k: v if isinstance(v, int) else list(v) for k, v in vars(self.profile).items()}
-            if self.profile else None,
+            "profile": self.profile.to_dict() if self.profile else None,
         }  # fmt: skip
 
     @classmethod
@@ -180,8 +189,7 @@ class Features:
             "shape": tuple(fields["shape"]),
             "constant_columns": tuple(fields["constant_columns"]),
             "fields": tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in known) if known else None,
-            "profile": Profile(**{k: v if isinstance(v, int) else tuple(v) for k, v in profile.items()})
-            if profile else None,
+            "profile": Profile.from_dict(profile) if profile else None,
         }  # fmt: skip
         return cls(**{**fields, **arrays, **rest})
 

@@ -79,8 +79,11 @@ def _kept(fields: tuple[Field, ...] | None, found: Statistics) -> tuple[tuple[Fi
 def _profile(found: Statistics, rare: tuple[int, ...]) -> Profile:
     missing = 1 - found.known / max(found.rows, 1)
     deviation = np.where(found.known > 0, found.deviation, 0.0)
-    finite = [np.where(np.isfinite(a), a, 0.0).tolist() for a in (missing, found.mean, deviation)]
-    return Profile(found.rows, *map(tuple, finite), rare)
+
+    def finite(values: np.ndarray) -> tuple[float, ...]:
+        return tuple(np.where(np.isfinite(values), values, 0.0).tolist())
+
+    return Profile(found.rows, finite(missing), finite(found.mean), finite(deviation), rare)
 
 
 def _fitted(found: Statistics, scale: Scale, numeric: Bool[np.ndarray, " d"]) -> tuple[np.ndarray, np.ndarray]:

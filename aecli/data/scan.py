@@ -18,10 +18,25 @@ SCANNED: dict[str, Any] = {".npy": npy} | dict.fromkeys(tables.ENDINGS, tables)
 class Scan(Protocol):
     """What a source holds: exactly `rows` rows; `fields` of a table; the `files` it is made of."""
 
-    rows: int
-    fields: tuple[Field, ...] | None
-    files: tuple[Path, ...]
-    notes: tuple[str, ...]
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        ...
+
+    @property
+    def fields(self) -> tuple[Field, ...] | None:
+        """A table's columns."""
+        ...
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What it is made of."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader decided that its user should know."""
+        ...
 
     def blocks(self, size: int) -> Iterator[Raw]:
         """Consecutive blocks of `size` rows, the last one shorter; the same rows whatever the size."""

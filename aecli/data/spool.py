@@ -192,6 +192,8 @@ def _made(key: str, write: Callable[[Path], None]) -> Path:
         write(aside)
         os.replace(aside, folder)  # noqa: PTH105
     except OSError as error:
+        if (folder / "meta.json").is_file():  # another process was quicker
+            return folder
         hint = "make room there, or set AECLI_CACHE to a folder on a larger disk"
         raise UserError(
             Problem(f"cannot spool rows to {folder.parent}: {error.strerror or error}", None, hint)

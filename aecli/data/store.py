@@ -15,7 +15,7 @@ import numpy as np
 if TYPE_CHECKING:
     from jaxtyping import Float32, Shaped
 
-HELD = 512 * 2**20  # bytes of a file that stay mapped
+HELD = 256 * 2**20  # bytes of a file that stay mapped
 AROUND = 2**16  # bytes that the system maps around each byte that is touched
 
 

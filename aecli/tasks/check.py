@@ -10,6 +10,7 @@ from aecli.config.document import blame
 from aecli.config.problems import Problem
 from aecli.data.describe import Description
 from aecli.experiment import Loaded
+from aecli.layout import Layout
 from aecli.tasks.train import blamed_on
 
 MEGABYTE = 2**20
@@ -20,6 +21,7 @@ class ModelDescription:
     """The model in numbers; `layers` are the parameters' names and shapes, memory is in bytes."""
 
     shape: tuple[int, ...]
+    inputs: tuple[int, ...]
     code: int
     layers: dict[str, tuple[int, ...]]
     parameters: int
@@ -35,9 +37,10 @@ class ModelDescription:
         """For a person."""
         width = max(map(len, self.layers))
         named = [f"  {n:<{width}}  {_shape(s):<14} {math.prod(s):>12,}" for n, s in self.layers.items()]
+        seen = "" if self.inputs == self.shape else f" (seen as {_shape(self.inputs)})"
         memory = f"{self.state_bytes / MEGABYTE:.1f} MiB of state, {self.data_bytes / MEGABYTE:.1f} MiB of data"
         return [
-            f"input {_shape(self.shape)} -> code [{self.code}] -> output {_shape(self.shape)}",
+            f"input {_shape(self.shape)}{seen} -> code [{self.code}] -> output {_shape(self.shape)}",
             *named,
             f"parameters       {self.parameters:,}",
             f"memory           {memory}",
@@ -46,7 +49,7 @@ class ModelDescription:
         ]
 
 
-def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> ModelDescription:
+def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
     """Layers, shapes, parameters, memory and steps per epoch, by abstract evaluation: nothing is computed."""
     import jax
     import jax.numpy as jnp
@@ -55,14 +58,14 @@ def check_model(loaded: Loaded, shape: tuple[int, ...], rows: int) -> ModelDescr
     from aecli.training.step import program
 
     experiment = loaded.experiment
-    made = program(experiment, shape, rows)
+    made, shape = program(experiment, layout, rows), layout.shape
     state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(experiment, 1))
     order = ("encoder", "head", "decoder", "reconstruction")
     leaves = sorted(
         jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: order.index(item[0][0].key)
     )
     return ModelDescription(
-        shape, experiment.model.bottleneck.size, {_name(path): leaf.shape for path, leaf in leaves},
+        shape, layout.input_shape, experiment.model.bottleneck.size, {_name(path): leaf.shape for path, leaf in leaves},
         sum(leaf.size for _, leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         rows * math.prod(shape) * 4, rows, made.batch, made.steps_per_epoch,
         made.steps_per_epoch * experiment.training.epochs,
