@@ -22,7 +22,8 @@ class Layout:
     """Rows of `shape`. A table's columns are numbers, but for those with `categories` K > 0.
 
     `holes`: a numeric column of which training rows lacked some: an input says where. `unseen`: what an unknown
-    category is charged, nats. All three are empty for images and arrays, which have no holes.
+    category is charged, nats; `known`: log of the probability that it is a known one. All are empty for images and
+    arrays, which have no holes.
     """
 
     shape: tuple[int, ...]
@@ -30,6 +31,7 @@ class Layout:
     categories: tuple[int, ...] = ()
     holes: tuple[bool, ...] = ()
     unseen: tuple[float, ...] = ()
+    known: tuple[float, ...] = ()
 
     @cached_property
     def numeric(self) -> np.ndarray:

@@ -12,13 +12,16 @@ from aecli.config.problems import Problem, UserError
 if TYPE_CHECKING:
     from jaxtyping import Float32
 
+BINARIZE = ("data", "binarize")
 SEED = 777  # not the run's: runs that differ in their seed are compared on the same pixels
 STREAMS = ("train", "validation", "test", "rows")
 
 
 def check_grey(x: Float32[np.ndarray, " n *shape"]) -> None:
     """Raise UserError where a value is no probability."""
-    low, high = float(x.min()), float(x.max())
+    if not x.size or np.isnan(x).all():
+        return
+    low, high = float(np.nanmin(x)), float(np.nanmax(x))
     if low < 0 or high > 1:
         hint = "leave data.binarize out, or bring x into [0, 1]: scale: minmax, or none for pixels"
         text = f"data.binarize: values must lie in [0, 1], but go from {low:g} to {high:g}"
@@ -41,7 +44,7 @@ class Drawer:
         """The next rows, drawn."""
         if self.own:
             return np.stack([_row(row) for row in x]) if len(x) else x
-        return (self.draw.random(x.shape, np.float32) < x).astype(np.float32)
+        return _holed((self.draw.random(x.shape, np.float32) < x).astype(np.float32), x)
 
 
 def drawn(x: Float32[np.ndarray, " n *shape"], stream: str) -> Float32[np.ndarray, " n *shape"]:
@@ -52,4 +55,16 @@ def drawn(x: Float32[np.ndarray, " n *shape"], stream: str) -> Float32[np.ndarra
 def _row(x: Float32[np.ndarray, " *shape"]) -> Float32[np.ndarray, " *shape"]:
     key = np.frombuffer(hashlib.blake2b(np.ascontiguousarray(x).tobytes(), digest_size=16).digest(), np.uint64)
     u = np.random.Generator(np.random.Philox(key=key ^ np.uint64(SEED))).random(x.shape, np.float32)
-    return (u < x).astype(np.float32)
+    return _holed((u < x).astype(np.float32), x)
+
+
+def _holed(drawn: Float32[np.ndarray, "..."], x: Float32[np.ndarray, "..."]) -> Float32[np.ndarray, "..."]:
+    """A hole stays one."""
+    return np.where(np.isnan(x), np.float32(np.nan), drawn)
+
+
+def check_numbers(categories: bool) -> None:
+    """Raise UserError where there are columns that no Bernoulli draws."""
+    if categories:
+        hint = "leave data.binarize out, or drop those columns: data.columns: {NAME: drop}"
+        raise UserError(Problem("data.binarize draws numbers, and some columns are categories", None, hint, BINARIZE))

@@ -12,13 +12,13 @@ import numpy as np
 
 from aecli.config.problems import Problem, UserError
 from aecli.data import labels as names
-from aecli.data.binarize import check_grey, drawn
+from aecli.data.binarize import check_grey, check_numbers, drawn
 from aecli.data.faults import problems
 from aecli.data.features import Features
 from aecli.data.hashing import content_hash
 from aecli.data.raw import Raw, Want, raw_array
 from aecli.data.residency import SMALL, Choice, choose
-from aecli.data.scan import blocks_of, scan, size_of
+from aecli.data.scan import blocks_of, scan, size_of, streams
 from aecli.data.sources import read
 from aecli.data.spec import Data
 from aecli.data.splits import divide
@@ -87,6 +87,8 @@ def load(spec: Data) -> Dataset:
 
     want = Want.of(spec)
     choice = choose(spec.residency, size_of(spec.source, want))
+    if choice.place == "streamed" and not streams(spec.source):
+        choice = Choice("host", "this source is read whole: it cannot be streamed")
     if choice.place == "streamed":
         return replace(spooled(scan(spec.source, want), spec), residency=choice)
     return replace(assemble(read(spec.source, want), spec), residency=choice)
@@ -98,6 +100,8 @@ def assemble(raw: Raw, spec: Data) -> Dataset:
         raise UserError(*found)
     train, validation, test = _divided(raw, spec)
     features = Features.fit(raw, train, spec.scale)
+    if spec.binarize != "none":
+        check_numbers(features.layout().mixed)
     given = raw.given_test if test is None and spec.split.test == "given" else None
     tested = as_split(raw, features, spec, test, "test") if test is not None else None
     if given:
@@ -122,7 +126,8 @@ def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -
     want = wanted(features, spec)
     if isinstance(source, np.ndarray):
         return _rows_of(raw_array(np.asarray(source)), features, spec)
-    if choose(spec.residency, size_of(str(source), want)).place == "streamed":
+    streamed = choose(spec.residency, size_of(str(source), want)).place == "streamed"
+    if streamed and streams(str(source)):
         return spooled_rows(scan(str(source), want), features, spec)
     return _rows_of(read(str(source), want), features, spec)
 
@@ -130,7 +135,7 @@ def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -
 def row_blocks(source: str | Path, features: Features, spec: Data, size: int) -> Iterator[Split]:
     """The rows of `read_rows`, `size` at a time: nothing else of the source is ever in memory."""
     for raw in blocks_of(str(source), wanted(features, spec), size):
-        yield _rows_of(raw, features, spec)
+        yield _rows_of(raw, features, spec, whole=False)
 
 
 def wanted(features: Features, spec: Data) -> Want:
@@ -138,6 +143,8 @@ def wanted(features: Features, spec: Data) -> Want:
     own = tuple((f.name, f.kind) for f in features.fields or ())
     aside = tuple(pair for pair in spec.columns.items() if pair[1] in ("carry", "drop"))
     want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False, kinds=own + aside)
+    if features.columns and all(name.isdecimal() for name in features.columns):
+        want = replace(want, header=False)  # numbered, not named: no row of a few can be told from names
     if features.kind == "image" and len(features.shape) == 3:
         height, width, channels = features.shape
         image = want.image.model_copy(update={"size": (height, width), "channels": channels})
@@ -145,9 +152,9 @@ def wanted(features: Features, spec: Data) -> Want:
     return want
 
 
-def _rows_of(raw: Raw, features: Features, spec: Data) -> Split:
+def _rows_of(raw: Raw, features: Features, spec: Data, whole: bool = True) -> Split:
     raw = fitting(replace(raw, given_test=None), features)
-    if found := problems(raw):
+    if found := problems(raw, whole):
         raise UserError(*found)
     return as_split(raw, features, spec, None, "rows")
 

@@ -32,9 +32,12 @@ class Drift:
     unknown: Any = 0
     off: Any = False
     _category: np.ndarray = field(init=False)
+    _constant: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         self._category = np.array([bool(f.values) for f in self.features.fields or ()], bool)
+        constant = self.features.constant_columns
+        self._constant = [j for j in constant if not (self._category.size and self._category[j])]
 
     def add(self, x: Float32[np.ndarray, " rows *features"]) -> None:
         """The next rows."""
@@ -45,10 +48,9 @@ class Drift:
         self.total = self.total + np.where(hole, 0, z).sum(axis=0, dtype=np.float64)
         if self._category.any():
             self.unknown = self.unknown + ((z == UNKNOWN) & self._category).sum(axis=0)
-        constant = list(self.features.constant_columns)
-        if self.features.shift is not None and constant:
+        if self.features.shift is not None and self._constant:
             # A constant is known where it was subtracted.
-            self.off = self.off | (np.abs(np.nan_to_num(z[:, constant])) > 1e-6).any(axis=0)
+            self.off = self.off | (np.abs(np.nan_to_num(z[:, self._constant])) > 1e-6).any(axis=0)
 
     def report(self) -> list[dict[str, Any]]:
         """A table's columns: mean and training mean (in units; none for categories), shares of holes and unknowns."""
@@ -68,7 +70,9 @@ class Drift:
             }  # fmt: skip
             if category:
                 entry["unknown"] = float(self.unknown[j] / max(self.known[j], 1))
+                entry["training_unknown"] = profile.rare[j] / max(profile.rows * (1 - profile.missing[j]), 1)
             if numeric and self.known[j]:
+                entry["known"] = int(self.known[j])
                 entry |= {"mean": float(mean[j]), "training_mean": profile.mean[j]}
                 entry["training_deviation"] = profile.deviation[j]
             found.append(entry)
@@ -78,17 +82,22 @@ class Drift:
         """What a user must know, in words: unseen categories, holes, means that moved, constants that vary."""
         report = self.report()
         found = [
-            *_line("categories that training did not have", _unknown(report)),
+            *_line("categories that training did not know", self._unknown(report)),
             *_line("another share of holes than in training", self._holes(report)),
             *_line("another mean than in training", self._moved(report)),
         ]
         if np.any(self.off):
-            named = [
-                self.features.name(i) for i, off in zip(self.features.constant_columns, self.off, strict=True) if off
-            ]
+            named = [self.features.name(j) for j, off in zip(self._constant, self.off, strict=True) if off]
             text = "constant in training, but not in these rows: "
             found.append(text + _listed(named) + "; their scores are high for that alone")
         return found
+
+    def _unknown(self, report: list[dict[str, Any]]) -> Iterator[str]:
+        """More of them than training had (those that were too rare to be kept)."""
+        for entry in report:
+            now, then = entry.get("unknown", 0.0), entry.get("training_unknown", 0.0)
+            if now > then + SURE * sqrt(then * (1 - then) / self.rows):
+                yield f"{entry['column']} ({_share(now)} of its cells" + (f", then {_share(then)})" if then else ")")
 
     def _holes(self, report: list[dict[str, Any]]) -> Iterator[str]:
         for entry in report:
@@ -102,12 +111,8 @@ class Drift:
             spread = entry.get("training_deviation", 0.0)
             if spread > 0:
                 moved = (entry["mean"] - entry["training_mean"]) / spread
-                if abs(moved) > max(MOVED, SURE / sqrt(self.rows)):
+                if abs(moved) > max(MOVED, SURE / sqrt(entry["known"])):
                     yield f"{entry['column']} ({entry['mean']:.4g}, then {entry['training_mean']:.4g})"
-
-
-def _unknown(report: list[dict[str, Any]]) -> Iterator[str]:
-    return (f"{e['column']} ({_share(e['unknown'])} of rows)" for e in report if e.get("unknown", 0) > 0)
 
 
 def _share(rate: float) -> str:

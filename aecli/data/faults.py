@@ -13,9 +13,16 @@ SHOWN = 5  # cells or rows named before "and so many more"
 COUNTED = "rows are counted from 1, unnamed columns and pixels from 0"
 
 
-def problems(raw: Raw) -> list[Problem]:
-    """Every reason not to train on, or score, these rows. Empty where there is none."""
+def problems(raw: Raw, whole: bool = True) -> list[Problem]:
+    """Every reason not to train on, or score, these rows. Empty where there is none.
+
+    `whole`: they are all rows of their source; a block of them may well hold nothing but holes, or no row at all.
+    """
+    if not whole and not len(raw.x) and raw.first:
+        return []
     found = list(_rows_problems(raw, raw, "x"))
+    if whole:
+        found += _empty_rows(raw, raw, "x")
     if raw.given_test is not None:
         found += _rows_problems(raw, raw.given_test, "x_test")
         if raw.given_test.x.shape[1:] != raw.x.shape[1:]:
@@ -64,7 +71,6 @@ def _rows_problems(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
         if raw.kind == "table":
             hint = f"fill or drop them; a hole is an empty cell or NaN. ({COUNTED})"
         yield Problem(f"{name}: {values} not finite: {cells(rows.x, where, raw.columns, raw.first)}", place, hint)
-    yield from _empty_rows(raw, rows, name)
     for what, values in (("labels", rows.labels), ("ids", rows.ids)):
         if values is not None and len(values) != n:
             hint = "each row needs exactly one"

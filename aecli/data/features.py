@@ -27,7 +27,7 @@ class Profile:
     """What the training rows were like, a value a column: what later rows are compared with.
 
     `missing` is the share of holes; `mean` and `deviation` are in units, of what is known; `rare` counts the cells
-    of a category column whose category was too rare to be kept.
+    of a category column whose category was too rare to be kept, `dropped` those categories.
     """
 
     rows: int
@@ -35,6 +35,7 @@ class Profile:
     mean: tuple[float, ...]
     deviation: tuple[float, ...]
     rare: tuple[int, ...]
+    dropped: tuple[int, ...]
 
     def to_dict(self) -> dict[str, Any]:
         """As plain lists."""
@@ -43,8 +44,9 @@ class Profile:
     @classmethod
     def from_dict(cls, kept: dict[str, Any]) -> Profile:
         """The inverse of `to_dict`."""
-        missing, mean, deviation, rare = (tuple(kept[name]) for name in ("missing", "mean", "deviation", "rare"))
-        return cls(int(kept["rows"]), missing, mean, deviation, rare)
+        names = ("missing", "mean", "deviation", "rare", "dropped")
+        missing, mean, deviation, rare, dropped = (tuple(kept[name]) for name in names)
+        return cls(int(kept["rows"]), missing, mean, deviation, rare, dropped)
 
 
 @dataclass(frozen=True)
@@ -90,21 +92,23 @@ class Features:
         cards = tuple(len(f.values) for f in fields)
         missing = profile.missing if profile else ()
         holes = tuple(rate > 0 and not (cards and cards[j]) for j, rate in enumerate(missing))
-        return Layout(
-            self.shape, True, cards if any(cards) else (), holes if any(holes) else (),
-            tuple(self._unseen(j) if card else 0.0 for j, card in enumerate(cards)) if any(cards) else (),
-        )  # fmt: skip
+        if not any(cards):
+            return Layout(self.shape, True, (), holes if any(holes) else ())
+        chances = [self._unseen(j) if card else (0.0, 0.0) for j, card in enumerate(cards)]
+        unseen, known = zip(*chances, strict=True)
+        return Layout(self.shape, True, cards, holes if any(holes) else (), unseen, known)
 
-    def _unseen(self, column: int) -> float:
-        """-log of the probability of a category that is none of the K known ones.
+    def _unseen(self, column: int) -> tuple[float, float]:
+        """What an unknown category is charged, and log of the probability that a category is a known one.
 
-        Laplace's rule of succession: (rare + 1) / (n + K + 1) after n known cells, `rare` of which are of categories
-        not kept.
+        By Laplace's rule of succession u = (rare + 1) / (n + K + 1) after n known cells, `rare` of which are of the R
+        categories that were not kept; u is shared by these and one that is new: the charge is -log(u / (R + 1)).
         """
         assert self.profile is not None
         assert self.fields is not None
         known = self.profile.rows * (1 - self.profile.missing[column])
-        return float(np.log((known + len(self.fields[column].values) + 1) / (self.profile.rare[column] + 1)))
+        u = (self.profile.rare[column] + 1) / (known + len(self.fields[column].values) + 1)
+        return float(-np.log(u / (self.profile.dropped[column] + 1))), float(np.log1p(-min(u, 0.999)))
 
     def transform(
         self,

@@ -28,11 +28,11 @@ def fit(source: Raw, training: Iterable[np.ndarray], scale: Scale, rows: int) ->
     `rows` is the number of all rows of the source: of many, quantiles are taken of a part.
     """
     plain = Features(source.x.shape[1:], source.kind, source.columns, source.divisor, "none")
-    cards = tuple(len(f.values) for f in source.fields or ()) or (0,) * prod(plain.shape)
-    stride = every(rows) if scale == "robust" else 0
+    cards = tuple(map(_card, source.fields or ())) or (0,) * prod(plain.shape)
+    stride = every(rows, prod(plain.shape)) if scale == "robust" else 0
     found = measured(training, cards, stride, plain.units)
     numeric = np.array([not card for card in cards], bool)
-    fields, rare = _kept(source.fields, found)
+    fields, rare, dropped = _kept(source.fields, found)
     low, high = _range(found, numeric)
     if scale == "auto":
         dates = any(f.kind == "date" for f in fields or ())
@@ -40,7 +40,7 @@ def fit(source: Raw, training: Iterable[np.ndarray], scale: Scale, rows: int) ->
     constant = tuple(int(j) for j in np.flatnonzero(found.constant))
     plain = replace(plain, scale=scale, constant_columns=constant, low=low, high=high, fields=fields)
     if source.kind == "table":
-        plain = replace(plain, profile=_profile(found, rare))
+        plain = replace(plain, profile=_profile(found, rare, dropped))
     if scale == "log1p":
         return replace(plain, low=float(np.log1p(max(low, 0))), high=float(np.log1p(max(high, 0))))
     if scale == "none":
@@ -52,38 +52,48 @@ def fit(source: Raw, training: Iterable[np.ndarray], scale: Scale, rows: int) ->
     return replace(plain, shift=shift, spread=spread, low=low, high=high)
 
 
+def _card(field: Field) -> int:
+    """How many values a category column may have; at least one, so that it is one; 0 for numbers."""
+    return max(1, len(field.values)) if field.kind in ("categorical", "boolean") else 0
+
+
 def _range(found: Statistics, numeric: Bool[np.ndarray, " d"]) -> tuple[float, float]:
     """Minimum and maximum of all numbers; 0 and 1 where there is none."""
     known = numeric & (found.known > 0)
     return (float(found.low[known].min()), float(found.high[known].max())) if known.any() else (0.0, 1.0)
 
 
-def _kept(fields: tuple[Field, ...] | None, found: Statistics) -> tuple[tuple[Field, ...] | None, tuple[int, ...]]:
-    """The fields with the categories that training rows have, and how many cells the others fill."""
+def _kept(
+    fields: tuple[Field, ...] | None, found: Statistics
+) -> tuple[tuple[Field, ...] | None, tuple[int, ...], tuple[int, ...]]:
+    """The fields with the categories that training rows have, how many cells the others fill, and their number."""
+    none = (0,) * len(found.cards)
     if fields is None:
-        return None, (0,) * len(found.cards)
-    kept, rare = [], []
+        return None, none, none
+    kept, rare, dropped = [], [], []
     for j, field in enumerate(fields):
         if j not in found.counts:
             kept.append(field)
             rare.append(0)
+            dropped.append(0)
             continue
         counts = found.counts[j]
         most = np.argsort(-counts, kind="stable")[:MOST]
         chosen = sorted(int(k) for k in most if counts[k])
         kept.append(replace(field, values=tuple(field.values[k] for k in chosen) or (NOTHING,)))
         rare.append(int(counts.sum() - counts[chosen].sum()))
-    return tuple(kept), tuple(rare)
+        dropped.append(int((counts > 0).sum()) - len(chosen))
+    return tuple(kept), tuple(rare), tuple(dropped)
 
 
-def _profile(found: Statistics, rare: tuple[int, ...]) -> Profile:
+def _profile(found: Statistics, rare: tuple[int, ...], dropped: tuple[int, ...]) -> Profile:
     missing = 1 - found.known / max(found.rows, 1)
     deviation = np.where(found.known > 0, found.deviation, 0.0)
 
     def finite(values: np.ndarray) -> tuple[float, ...]:
         return tuple(np.where(np.isfinite(values), values, 0.0).tolist())
 
-    return Profile(found.rows, finite(missing), finite(found.mean), finite(deviation), rare)
+    return Profile(found.rows, finite(missing), finite(found.mean), finite(deviation), rare, dropped)
 
 
 def _fitted(found: Statistics, scale: Scale, numeric: Bool[np.ndarray, " d"]) -> tuple[np.ndarray, np.ndarray]:

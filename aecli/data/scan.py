@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 from aecli.data.raw import Field, Raw, Want
 from aecli.data.sources import NAMED, images, npy, read, read_errors
+from aecli.data.sources.limits import check_options
 from aecli.data.tables import scan as tables
 
 FLOAT = 4
@@ -91,8 +92,14 @@ def scan(source: str, want: Want) -> Scan:
     path, module = Path(source).expanduser(), _streaming(source)
     if module is None:
         return Whole(read(source, want))
+    check_options(source, want, synthetic=False, pictures=path.is_dir())
     with read_errors(path):
         return module.scan(str(path), want)
+
+
+def streams(source: str) -> bool:
+    """Whether the rows of a source can be had in blocks; the others are read whole."""
+    return _streaming(source) is not None
 
 
 def blocks_of(source: str, want: Want, size: int) -> Iterator[Raw]:

@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ import numpy as np
 
 from aecli.config.problems import Problem, UserError
 from aecli.data import labels as names
-from aecli.data.binarize import Drawer, check_grey
+from aecli.data.binarize import Drawer, check_grey, check_numbers
 from aecli.data.dataset import Dataset, Split, anomaly_label, as_split, fitting
 from aecli.data.faults import problems
 from aecli.data.features import Features
@@ -30,16 +31,22 @@ from aecli.data.splits import TEST, TRAIN, VALIDATION, Division, division
 from aecli.data.statistics import VALUES
 from aecli.data.store import Stored
 
-VERSION = 1
+VERSION = 2
+STALE = 24 * 3600  # seconds after which a spool that was never finished is removed
 NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 HOW = {"residency", "augment"}  # keys of `data` that change no row
 
 
 def spooled(source: Scan, spec: Data) -> Dataset:
     """The dataset of a scan: in the cache, made there if it is not. UserError as of `aecli.data.dataset.load`."""
-    digest = files_hash(source.files)
+    before, digest = _stamp(source), files_hash(source.files)
     key = _key(digest, spec.model_dump_json(exclude=HOW))
-    folder = _made(key, lambda aside: _write_dataset(source, spec, aside))
+
+    def write(aside: Path) -> None:
+        _write_dataset(source, spec, aside)
+        _check_unchanged(source, before)
+
+    folder = _made(key, write)
     meta = json.loads((folder / "meta.json").read_text())
     features = Features.from_dict(json.loads((folder / "features.json").read_text()))
     splits = {name: _opened(folder, name, count, features, meta["bytes"]) for name, count in meta["rows"].items()}
@@ -52,6 +59,7 @@ def spooled(source: Scan, spec: Data) -> Dataset:
 
 def spooled_rows(source: Scan, features: Features, spec: Data) -> Split:
     """All rows of a scan for a run with these features."""
+    before = _stamp(source)
     parts = (files_hash(source.files), spec.model_dump_json(exclude=HOW), json.dumps(features.to_dict()))
 
     def write(aside: Path) -> None:
@@ -59,6 +67,7 @@ def spooled_rows(source: Scan, features: Features, spec: Data) -> Split:
             for raw in source.blocks(_block(source, features)):
                 out.append("rows", fitting(_checked(raw), features), None)
         _finish(aside, features, out, ())
+        _check_unchanged(source, before)
 
     folder = _made(_key(*parts), write)
     meta = json.loads((folder / "meta.json").read_text())
@@ -138,11 +147,13 @@ def _write_dataset(source: Scan, spec: Data, aside: Path) -> None:
             if raw.labels is not None:
                 known.update(np.unique(raw.labels).tolist())
             yield raw.x[_parts(raw, cut, spec) == TRAIN]
+        if spec.classes is not None:
+            names.check_classes(np.array(sorted(known)) if known else None, spec.classes, spec.source)
 
     features = fit(first, training(), spec.scale, source.rows)
     class_names = names.class_names(np.array(sorted(known))) if known else ()
-    if spec.classes is not None:
-        names.check_classes(np.array(sorted(known)) if known else None, spec.classes, spec.source)
+    if spec.binarize != "none":
+        check_numbers(features.layout().mixed)
     parts = [part for part, count in ((TRAIN, 1), (VALIDATION, cut.validations), (TEST, cut.tests)) if count]
     bytewise = first.x.dtype == np.uint8 and features.scale == "none" and spec.binarize == "none"
     with Writers(aside, features, spec, tuple(NAMES[part] for part in parts), bytewise) as out:
@@ -163,7 +174,7 @@ def _parts(raw: Raw, cut: Division, spec: Data) -> np.ndarray:
 
 
 def _checked(raw: Raw) -> Raw:
-    if found := problems(raw):
+    if found := problems(raw, whole=False):
         raise UserError(*found)
     return raw
 
@@ -173,7 +184,8 @@ def _finish(aside: Path, features: Features, out: Writers, class_names: tuple[st
         text = "data.classes leaves too few rows to train and to validate on"
         raise UserError(Problem(text, None, "name more classes, or use more rows", ("data", "classes")))
     (aside / "features.json").write_text(json.dumps(features.to_dict()))
-    meta = {"rows": out.rows, "bytes": out.bytewise, "class_names": class_names}
+    sizes = {path.name: path.stat().st_size for path in aside.iterdir()}
+    meta = {"rows": out.rows, "bytes": out.bytewise, "class_names": class_names, "sizes": sizes}
     (aside / "meta.json").write_text(json.dumps(meta))
 
 
@@ -184,15 +196,19 @@ def _key(*parts: str) -> str:
 def _made(key: str, write: Callable[[Path], None]) -> Path:
     """The folder of a spool, written aside and renamed when whole."""
     folder = cache_folder() / key
-    if (folder / "meta.json").is_file():
+    if _is_whole(folder):
         return folder
+    shutil.rmtree(folder, ignore_errors=True)  # damaged: it is made again
+    for left in folder.parent.glob(".tmp-*"):  # of processes that were killed
+        if time.time() - left.stat().st_mtime > STALE:
+            shutil.rmtree(left, ignore_errors=True)
     aside = folder.with_name(f".tmp-{secrets.token_hex(6)}")
     try:
         aside.mkdir(parents=True)
         write(aside)
         os.replace(aside, folder)  # noqa: PTH105
     except OSError as error:
-        if (folder / "meta.json").is_file():  # another process was quicker
+        if _is_whole(folder):  # another process was quicker
             return folder
         hint = "make room there, or set AECLI_CACHE to a folder on a larger disk"
         raise UserError(
@@ -201,6 +217,25 @@ def _made(key: str, write: Callable[[Path], None]) -> Path:
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Whether the spool has every file in its full length."""
+    try:
+        sizes = json.loads((folder / "meta.json").read_text())["sizes"]
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError, LookupError):
+        return False
+
+
+def _stamp(source: Scan) -> list[tuple[int, int]]:
+    """Sizes and times of the files."""
+    return [(path.stat().st_size, path.stat().st_mtime_ns) for path in source.files]
+
+
+def _check_unchanged(source: Scan, before: list[tuple[int, int]]) -> None:
+    if _stamp(source) != before:
+        raise UserError(Problem("the data changed while they were read", None, "run it again when they rest"))
 
 
 def _block(source: Scan, features: Features) -> int:

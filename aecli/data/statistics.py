@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from jaxtyping import Float
 
 VALUES = 2**22  # in a block; a fixed number, since the last bits of a sum depend on how it is divided
-SAMPLE = 2**18  # rows that quantiles are taken of, at most
+SAMPLE = 2**18  # rows that quantiles are taken of, at most,
+SAMPLED = 2**26  # and numbers
 
 
 def block_rows(features: int) -> int:
@@ -20,9 +21,9 @@ def block_rows(features: int) -> int:
     return max(1, VALUES // max(features, 1))
 
 
-def every(rows: int) -> int:
+def every(rows: int, features: int) -> int:
     """Every how many rows one is kept for quantiles, of a source of this many."""
-    return max(1, -(-rows // SAMPLE))
+    return max(1, -(-rows // min(SAMPLE, max(2, SAMPLED // max(features, 1)))))
 
 
 @dataclass

@@ -45,6 +45,8 @@ class Stored:
         return prod(self.shape) * self._type.itemsize
 
     def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
+        if isinstance(rows, int | np.integer):
+            return self[np.array([rows])][0]
         if isinstance(rows, slice):
             part = self._view[rows]
             found = np.array(part) if self.values is None else self.values[part]
@@ -83,6 +85,25 @@ class Stored:
 
 
 @dataclass(frozen=True)
+class Through:
+    """Stored rows as a function of each of them makes them."""
+
+    rows: Stored
+    function: Callable[[np.ndarray], np.ndarray]
+
+    ndim = property(lambda self: self.rows.ndim)
+    shape = property(lambda self: self.rows.shape)
+    dtype = property(lambda self: self.rows.dtype)
+    nbytes = property(lambda self: self.rows.nbytes)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
+        return self.function(self.rows[rows])
+
+
+@dataclass(frozen=True)
 class Column:
     """One value a row, beside stored rows: read when it is asked for. `np.asarray` reads all of it."""
 
@@ -100,6 +121,8 @@ class Column:
 
     def __getitem__(self, rows: slice | Shaped[np.ndarray, " k"]) -> Shaped[np.ndarray, " k"]:
         column = self.table.column(self.name)
+        if isinstance(rows, int | np.integer):
+            return self[np.array([rows])][0]
         if isinstance(rows, slice):
             start, stop, step = rows.indices(len(self))
             return self.read(column.slice(start, max(stop - start, 0)))[::step]

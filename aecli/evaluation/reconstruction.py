@@ -52,7 +52,7 @@ def reconstruction(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[
 
 def _of_numbers(found: Errors, x: Float[np.ndarray, " n *shape"], layout: Layout) -> dict[str, Metric]:
     each, total = found.numbers, float(found.numbers.sum())
-    full = bool((each == each[:1]).all())
+    full = bool(each[0] > 0 and (each == each[:1]).all())
     unit = "squared error per feature, mean over examples" if full else "squared error per known number"
     if full:
         mse = mean_metric(found.squared / each, unit)

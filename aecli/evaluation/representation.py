@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 NEIGHBOURS = 10
 ITERATIONS = 1000  # of the probe's solver, at most
 STARTS = 10  # of k-means
+MOST = 200_000  # rows that are looked at, of either split
 SEED = 0  # not the run's: runs that differ in their seed are measured alike
 
 Codes = Float[np.ndarray, "rows size"]
@@ -28,8 +29,10 @@ Labels = Shaped[np.ndarray, " rows"]
 def representation(trained: Trained, split: Split) -> Measured:
     """linear_probe_accuracy, knn_accuracy (from training codes); kmeans_accuracy, kmeans_nmi (of these).
 
-    Labels are compared by name. What cannot be measured is left out with a note.
+    Labels are compared by name. Of more than 200,000 rows as many are taken, evenly
+    spaced. What cannot be measured is left out with a note.
     """
+    split = _some(split)
     if why := no_classes(split.labels):
         return Measured({}, [f"representation is left out: the evaluated rows {why}"])
     codes, labels = trained.encode(split.x), np.asarray(split.labels).astype(str)
@@ -41,6 +44,11 @@ def representation(trained: Trained, split: Split) -> Measured:
         metrics["linear_probe_accuracy"] = linear_probe(*known, codes, labels, notes)
         metrics["knn_accuracy"] = nearest_neighbours(*known, codes, labels)
     return Measured(metrics | clusters(codes, labels, notes), notes)
+
+
+def _some(split: Split) -> Split:
+    """At most MOST of the rows, evenly spaced: all codes of many rows would not be in memory."""
+    return split if len(split) <= MOST else split.take(np.linspace(0, len(split) - 1, MOST).astype(int))
 
 
 def no_classes(labels: Labels | None) -> str | None:
@@ -113,6 +121,8 @@ def contingency(
 def _training_codes(trained: Trained, split: Split, codes: Codes) -> tuple[tuple[Codes, Labels] | None, list[str]]:
     """The training rows' codes and labels, and notes; no codes where their labels tell nothing apart."""
     train = trained.split("train")[1]
+    if train is not split:
+        train = _some(train)
     if why := no_classes(train.labels):
         return None, [f"linear_probe_accuracy and knn_accuracy are left out: the training rows {why}"]
     labels = np.asarray(train.labels).astype(str)

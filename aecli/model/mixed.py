@@ -19,8 +19,8 @@ from aecli.layout import UNKNOWN, Layout
 class Columns:
     """p(row) = p(numbers) prod_j Categorical(logits_j), independent over columns; holes have probability 1.
 
-    An unknown category has the probability u_j = exp(-layout.unseen[j]) that a count of the training rows gives it,
-    and category k (1 - u_j) softmax(logits_j)_k.
+    Category k has the probability exp(layout.known[j]) softmax(logits_j)_k, and one that is unknown
+    exp(-layout.unseen[j]), as a count of the training rows has it.
     """
 
     numbers: Any
@@ -53,7 +53,7 @@ class Columns:
             return jnp.where(known, numbers(u), 0)
         codes = [u[:, j] for j in self.layout.categorical]
         log_p = [
-            sign * _log_categorical(code, logits, self.layout.unseen[j])
+            sign * _log_categorical(code, logits, self.layout.unseen[j], self.layout.known[j])
             for code, logits, j in zip(codes, self.logits, self.layout.categorical, strict=True)
         ]
         return jnp.where(known, self._gathered(numbers(u[:, self.layout.numeric]), log_p), 0)
@@ -68,11 +68,10 @@ class Columns:
 
 
 def _log_categorical(
-    code: Float[Array, " batch"], logits: Float[Array, "batch categories"], unseen: float
+    code: Float[Array, " batch"], logits: Float[Array, "batch categories"], unseen: float, log_known: float
 ) -> Float[Array, " batch"]:
     """log p of the category with this code."""
     index = code.astype(jnp.int32)
     log_p = jax.nn.log_softmax(logits, axis=-1)
-    log_known = jnp.log1p(-jnp.exp(-jnp.asarray(unseen, logits.dtype)))
     picked = jnp.take_along_axis(log_p, jnp.maximum(index - 1, 0)[:, None], axis=1)[:, 0]
     return jnp.where(index == UNKNOWN, -unseen, picked + log_known)

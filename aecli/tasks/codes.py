@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 MOST = 200_000  # training rows that something is fitted to: of more, as many, evenly spaced
-VALUES = 2**28  # and so many numbers
+VALUES = 2**26  # and so many numbers
 
 
 def spread(count: int, most: int) -> Int[np.ndarray, " rows"]:
@@ -26,7 +26,7 @@ def training_rows(trained: Trained) -> Float32[np.ndarray, " rows *features"]:
     """The training rows in the model's space (with `binarize: dynamic` one fixed draw of them)."""
     rows = trained.dataset.train.x
     if isinstance(rows, np.ndarray):
-        return trained.split("train")[1].x
+        return trained.split("train")[1].x  # in memory already
     most = min(MOST, max(1, VALUES // int(np.prod(rows.shape[1:]))))
     found = rows[spread(len(rows), most)]
     return drawn(found, "train") if trained.experiment.data.binarize == "dynamic" else found

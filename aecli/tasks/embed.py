@@ -48,7 +48,7 @@ def embed(
     """
     _check_draws(trained, stochastic)
     name, rows = trained.rows(data, split)
-    return Embedding(name, _codes(trained, rows, 0, stochastic, seed), np.asarray(rows.ids), rows.labels)
+    return Embedding(name, _codes(trained, rows, 0, stochastic, seed), np.asarray(rows.ids), _array(rows.labels))
 
 
 def write_embedding(
@@ -73,6 +73,10 @@ def write_embedding(
             out.append(_columns(path.suffix.lower(), block, codes))
             count += len(codes)
     return count
+
+
+def _array(labels: Any) -> Any:
+    return None if labels is None else np.asarray(labels)
 
 
 def _columns(suffix: str, block: Split, codes: Float32[np.ndarray, " rows size"]) -> dict[str, Any]:

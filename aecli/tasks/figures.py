@@ -11,6 +11,7 @@ from aecli.data.dataset import Split
 from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.metrics import Metrics
+from aecli.tasks.codes import spread
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 SHOWN = 5000  # rows that figures of tables and codes look at, evenly over the split
+MAPPED = 100_000  # rows whose codes are drawn
 DRAWN = 64
 
 
@@ -91,7 +93,8 @@ def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
 
 
 def _codes(trained: Trained, rows: Split, folder: Path, title: str) -> Path:
-    return figures.codes(trained.encode(rows.x), folder / "codes.png", labels=rows.labels, title=title)
+    shown = rows.take(spread(len(rows), MAPPED))
+    return figures.codes(trained.encode(shown.x), folder / "codes.png", labels=shown.labels, title=title)
 
 
 def _corrupted(trained: Trained, x: np.ndarray) -> np.ndarray | None:

@@ -40,7 +40,7 @@ def reconstruct(
     """x_hat = g(mean code of x) for each row: denoised where the input is noisy."""
     name, rows = trained.rows(data, split)
     x_hat = in_units(trained.features, trained.reconstruct(rows.x))
-    return Reconstruction(name, x_hat, np.asarray(rows.ids), rows.labels)
+    return Reconstruction(name, x_hat, np.asarray(rows.ids), None if rows.labels is None else np.asarray(rows.labels))
 
 
 def write_reconstruction(

@@ -31,7 +31,7 @@ ROOM = 0.5  # share of a device's memory that rows may take
 def placed(dataset: Dataset, device: Any) -> Choice:
     """Where the rows are trained from: those in memory go to the device if it has room for them."""
     choice, size = dataset.residency, dataset.train.x.nbytes
-    there = None if device.platform == "cpu" else memory_of(device)
+    there = None if device is None or device.platform == "cpu" else memory_of(device)
     if choice.place == "device" and choice.why != ASKED and there is not None and size > ROOM * there:
         return Choice("host", f"{size / 2**30:.1f} GiB of rows, {there / 2**30:.1f} GiB on {device}")
     return choice

@@ -81,7 +81,8 @@ class Program:
         if self.skeleton.data.augment:
             x = augmented(x, jax.random.fold_in(key, 2), self.skeleton.data.augment)
         if self.skeleton.data.binarize == "dynamic":
-            x = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
+            drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
+            x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
         weights = Weights(parameters, state.variables, values_at(numbers, state.step))
         found, variables = terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
         means = mean_terms(found, mask)

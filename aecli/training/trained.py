@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from aecli.config.problems import DamagedError, Place, Problem, UserError
 from aecli.data.dataset import Dataset, Split, read_rows, row_blocks
 from aecli.data.dataset import load as load_data
 from aecli.data.features import Features
+from aecli.data.store import Stored, Through
 from aecli.experiment import Experiment
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
@@ -27,7 +29,8 @@ from aecli.training import checkpoint
 from aecli.training.memory import Memory
 from aecli.training.step import Program, State, program
 
-BLOCK = 8192  # rows read at a time from what is streamed
+BLOCK = 8192  # rows read at a time from what is streamed, at most,
+BLOCK_VALUES = 2**23  # and numbers, but for a batch of rows
 BATCH = 512  # rows at a time; always the same, so that a row's result does not depend on its neighbours
 
 
@@ -79,11 +82,10 @@ class Trained:
         """The training rows that `binarize: dynamic` leaves grey, drawn once like the other splits'."""
         if name != "train" or self.experiment.data.binarize != "dynamic":
             return rows
-        from aecli.data.binarize import drawn
+        from aecli.data.binarize import Drawer, drawn
 
-        if not isinstance(rows.x, np.ndarray):
-            hint = "use --split validation or test, which were drawn when they were written to disk"
-            raise UserError(Problem("training rows that are streamed are not drawn as a whole", hint=hint))
+        if isinstance(rows.x, Stored):  # not drawn as a whole: each row by a function of itself
+            return replace(rows, x=Through(rows.x, Drawer("rows")))  # pyright: ignore[reportArgumentType]
         return replace(rows, x=drawn(rows.x, "train"))
 
     def rows(self, data: str | Path | np.ndarray | None, split: str | None = None) -> tuple[str, Split]:
@@ -96,9 +98,10 @@ class Trained:
         return name, read_rows(data, self.features, self.experiment.data)
 
     def blocks(
-        self, data: str | Path | np.ndarray | None, split: str | None = None, size: int = BLOCK
+        self, data: str | Path | np.ndarray | None, split: str | None = None, size: int | None = None
     ) -> tuple[str, Iterator[Split]]:
         """The rows of `rows`, `size` at a time: of a file, nothing else of it is ever in memory."""
+        size = size or min(BLOCK, max(BATCH, BLOCK_VALUES // math.prod(self.features.shape)))
         if data is None or isinstance(data, np.ndarray) or split:
             name, rows = self.rows(data, split)
             return name, rows.blocks(size)

@@ -109,3 +109,37 @@ def test_a_value_that_does_not_fit_is_named():
         Features.fit(Raw(x), scale="none").transform(np.array([[0.0, 1e300]]))
     with pytest.raises(UserError, match=r"column 0 \(from 0\) is too large to compute its standard scale"):
         Features.fit(Raw(np.array([[1e300], [-1e300]])), scale="standard")
+
+
+def test_an_unseen_category_is_never_the_cheapest(monkeypatch):
+    """Also where many were too rare to be kept: their share is spread over all of them."""
+    from aecli.data import fitting
+    from aecli.data.raw import Field
+
+    monkeypatch.setattr(fitting, "MOST", 20)
+    codes = np.r_[np.arange(60), np.arange(20)].astype(float)[:, None]
+    raw = Raw(codes, fields=(Field("c", "categorical", tuple(f"{i:02d}" for i in range(60))),), columns=("c",))
+    features = Features.fit(raw)
+    layout = features.layout()
+    assert layout.categories == (20,)
+    known = -(layout.known[0] - np.log(20))  # what a uniform decoder charges
+    assert layout.unseen[0] > known - 0.1
+    total = 20 * np.exp(layout.known[0]) / 20 + 41 * np.exp(-layout.unseen[0])
+    assert total == pytest.approx(1)
+    new = features.transform(np.array([[0.0], [1.0]]), None, (Field("c", "categorical", ("00", "zz")),))
+    assert new.ravel().tolist() == [1.0, 0.0]
+
+
+def test_a_column_without_any_training_value_is_kept_out_of_everything():
+    from aecli.data.raw import Field
+
+    x = np.array([[1.0, np.nan, np.nan], [2.0, np.nan, np.nan], [4.0, np.nan, np.nan]])
+    fields = (Field("a"), Field("b"), Field("c", "categorical", ()))
+    features = Features.fit(Raw(x, fields=fields, columns=("a", "b", "c")))
+    z = features.transform(x, None, fields)
+    assert np.isfinite(z[:, 0]).all()
+    assert np.isnan(z[:, 1:]).all()
+    assert Features.from_dict(json.loads(json.dumps(features.to_dict()))).to_dict() == features.to_dict()
+    assert features.layout().categories == (0, 0, 1)
+    later = features.transform(np.array([[1.0, 5.0, 0.0]]), None, (*fields[:2], Field("c", "categorical", ("new",))))
+    assert later[0, 2] == 0  # unknown

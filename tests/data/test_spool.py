@@ -184,3 +184,74 @@ def test_free_memory_is_read_where_the_system_tells_it(tmp_path):
     assert _cgroup(tmp_path) == 600
     (tmp_path / "memory.max").write_text("max\n")
     assert _cgroup(tmp_path) is None
+
+
+def test_a_source_that_is_read_whole_keeps_its_test_set_when_streaming_is_asked():
+    x = RNG.normal(size=(140, 3))
+    np.savez("given.npz", x_train=x[:100], x_test=x[100:])
+    for source in ("given.npz", "digits"):
+        whole, asked = (load(spec(source, residency=place)) for place in ("auto", "streamed"))
+        assert asked.residency.place == "host"
+        assert "read whole" in asked.residency.why
+        same_splits(whole, asked)
+    assert len(load(spec("given.npz", residency="streamed")).test or ()) == 40
+
+
+def test_a_block_of_holes_is_no_fault_of_a_file():
+    x = RNG.normal(size=(300, 3))
+    np.save("train.npy", x)
+    x[100:] = np.nan
+    np.save("gap.npy", x)
+    data = load(spec("train.npy"))
+    assert sum(map(len, row_blocks("gap.npy", data.features, data.spec, 50))) == 300
+    whole, streamed = (load(spec("gap.npy", residency=place)) for place in ("auto", "streamed"))
+    same_splits(whole, streamed)
+
+
+def test_a_damaged_spool_is_made_again():
+    wanted = spec(mixed(), residency="streamed")
+    expected = load(wanted).train.x[:]
+    (made,) = spool.cache_folder().iterdir()
+    (made / "train.rows").write_bytes(b"short")
+    np.testing.assert_array_equal(load(wanted).train.x[:], expected)
+    (made / "meta.json").unlink()
+    np.testing.assert_array_equal(load(wanted).train.x[:], expected)
+
+
+def test_data_that_change_while_they_are_read_are_refused(monkeypatch):
+    np.save("x.npy", RNG.normal(size=(50, 3)))
+    own = spool._write_dataset
+
+    def write(*args):
+        own(*args)
+        np.save("x.npy", RNG.normal(size=(51, 3)))
+
+    monkeypatch.setattr(spool, "_write_dataset", write)
+    with pytest.raises(UserError, match="changed while they were read"):
+        load(spec("x.npy", residency="streamed"))
+    assert not list(spool.cache_folder().iterdir())
+
+
+def test_one_row_of_a_split_is_one_row():
+    data = load(spec(mixed(), id="key", label="label", residency="streamed"))
+    assert data.train.ids[3] == np.asarray(data.train.ids)[3]
+    np.testing.assert_array_equal(data.train.x[3], data.train.x[3:4][0])
+
+
+@pytest.mark.parametrize("residency", ["auto", "streamed"])
+def test_categories_are_not_binarised_and_holes_stay(residency):
+    with pytest.raises(UserError, match="some columns are categories"):
+        load(spec(mixed(), binarize="static", residency=residency))
+    x = RNG.random((60, 3))
+    x[::7, 1] = np.nan
+    np.save("grey.npy", x)
+    data = load(spec("grey.npy", binarize="static", residency=residency, scale="none"))
+    drawn, rows = data.train.x[:], np.asarray(data.train.rows)
+    np.testing.assert_array_equal(np.isnan(drawn), np.isnan(x[rows]))
+    assert set(np.unique(drawn[~np.isnan(drawn)])) == {0.0, 1.0}
+
+
+def test_a_wrong_class_is_told_before_anything_is_fitted():
+    for residency in ("auto", "streamed"):
+        with pytest.raises(UserError, match="no row of"):
+            load(spec(mixed(), label="label", classes=["maybe"], scale="robust", residency=residency))

@@ -18,7 +18,10 @@ from aecli.model.objective import terms
 from tests.helpers import experiment
 
 NAN = np.nan
-LAYOUT = Layout((4,), True, (0, 3, 0, 2), (False, False, True, False), (0.0, np.log(50), 0.0, np.log(40)))
+LAYOUT = Layout(
+    (4,), True, (0, 3, 0, 2), (False, False, True, False), (0.0, np.log(50), 0.0, np.log(40)),
+    (0.0, np.log(49 / 50), 0.0, np.log(39 / 40)),
+)  # fmt: skip
 X = np.array([[0.5, 2, -1, 1], [1.0, 0, NAN, 2], [-2.0, NAN, 0.25, NAN], [NAN, 3, NAN, 0]], np.float32)
 
 

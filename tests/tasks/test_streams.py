@@ -119,7 +119,7 @@ def test_unseen_categories_score_high_and_drift_is_told(run, tmp_path):
     (tmp_path / "odd.csv").write_text("\n".join([head, *map(",".join, rows)]) + "\n")
     verdict = judge(model, str(tmp_path / "odd.csv"))
     said = " ".join(verdict.notes)
-    assert "categories that training did not have: kind (0.7% of rows)" in said
+    assert "categories that training did not know: kind (0.7% of its cells)" in said
     assert "another mean than in training: a (" in said
     by_column = {entry["column"]: entry for entry in verdict.drift}
     assert by_column["kind"]["unknown"] == pytest.approx(5 / 700)
@@ -162,3 +162,38 @@ def test_a_streamed_run_is_the_run_in_memory(run, tmp_path):
         for file in (first.path / "checkpoints" / step).glob("*.safetensors"):
             assert (other.path / "checkpoints" / step / file.name).read_bytes() == file.read_bytes()
         assert other.record["metrics"] == first.record["metrics"]
+
+
+def test_a_row_of_holes_scores_as_usual(run, tmp_path):
+    """What is not known is charged what is usual: else the emptiest rows were the most normal ones."""
+    model = run[0].trained
+    lines = (run[1] / "new.csv").read_text().splitlines()
+    (tmp_path / "empty.csv").write_text("\n".join([*lines, "last,,,,,,"]) + "\n")
+    verdict = judge(model, str(tmp_path / "empty.csv"))
+    assert verdict.scores[-1] == pytest.approx(float(model_usual(verdict)), rel=1e-5)
+    assert 0.2 < verdict.p_values[-1] < 0.9
+    assert any("1 rows are known in less than half" in note for note in verdict.notes)
+
+
+def model_usual(verdict):
+    return verdict.calibration.usual.sum()
+
+
+def test_the_truth_is_that_of_the_file_not_of_a_block(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4))
+    np.savez(tmp_path / "train.npz", X=x, y=np.zeros(300, int))
+    config = {
+        "name": "zeros", "data": {"source": str(tmp_path / "train.npz")},
+        "model": {"encoder": {"kind": "mlp", "widths": [8]}, "bottleneck": {"kind": "dense", "size": 2}},
+        "training": {"epochs": 1},
+    }  # fmt: skip
+    model = aecli.train(config, output=tmp_path / "runs", figures=False).trained
+    odd = np.r_[x[:200], 5 * x[:100]]
+    np.savez(tmp_path / "sorted.npz", X=odd, y=np.r_[np.zeros(200, int), np.ones(100, int)])
+    expected = judge(model, str(tmp_path / "sorted.npz")).summary()["roc_auc"]
+    assert expected > 0.8
+    sized(monkeypatch, 64)
+    assert judge(model, str(tmp_path / "sorted.npz")).summary()["roc_auc"] == expected
+    np.savez(tmp_path / "three.npz", X=odd, y=np.arange(300) // 100)
+    assert judge(model, str(tmp_path / "three.npz")).summary()["roc_auc"] is None

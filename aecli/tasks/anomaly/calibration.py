@@ -12,9 +12,9 @@ from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import is_anomaly
 from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
-from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores
+from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores, usual_losses
 from aecli.tasks.baselines import NAMES, Baselines
-from aecli.tasks.codes import spread, training_rows
+from aecli.tasks.codes import VALUES, spread, training_rows
 from aecli.tasks.kept import keep, kept
 
 if TYPE_CHECKING:
@@ -41,6 +41,7 @@ class Calibration:
     latent: Latent | None = None
     class_names: tuple[str, ...] | None = None
     truth_known: bool = False
+    usual: Float32[np.ndarray, " columns"] | None = None
 
     @property
     def threshold(self) -> float:
@@ -91,7 +92,7 @@ def calibrate(
         raise UserError(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
-    path, key = trained.run.path / FILE, {"version": 4, "model": trained.fingerprint, "score": kind}
+    path, key = trained.run.path / FILE, {"version": 5, "model": trained.fingerprint, "score": kind}
     arrays = kept(path, key)
     if arrays is None:
         arrays = _fitted(trained, kind)
@@ -108,7 +109,8 @@ def held_out_normals(trained: Trained) -> Float32[np.ndarray, " n *features"]:
     held = trained.dataset.validation
     if held is None or not len(held):
         raise UserError(Problem("this run held no rows out: a threshold cannot be calibrated", hint=HOLD_OUT))
-    rows = held.take(spread(len(held), MOST))
+    most = max(1, min(MOST, VALUES // int(np.prod(held.x.shape[1:]))))
+    rows = held.take(spread(len(held), most))
     truth = is_anomaly(rows, trained.experiment.data, trained.dataset.class_names or None)
     x = rows.x if truth is None else rows.x[~truth]
     if not len(x):
@@ -122,7 +124,9 @@ def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
     normal, rows = held_out_normals(trained), training_rows(trained)
     latent = Latent.fit(trained.encode(rows)) if kind == "latent_distance" else None
     baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size, trained.autoencoder.layout)
-    arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent))}
+    usual = usual_losses(trained, normal) if kind == "reconstruction" else None
+    arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent, usual))}
+    arrays |= {} if usual is None else {"usual": usual}
     arrays["class_names"] = np.array(trained.dataset.class_names, np.str_)
     arrays["truth_known"] = np.array(trained.dataset.anomaly_label is not None)
     arrays |= {f"{name}_scores": np.sort(values) for name, values in baselines.scores(normal).items()}
@@ -139,5 +143,5 @@ def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray], layout: Lay
     return Calibration(
         kind, rate, arrays["scores"], Baselines(**part("baselines_"), layout=layout), scores,
         Latent(**latent) if latent else None, tuple(arrays["class_names"].tolist()) or None,
-        bool(arrays["truth_known"]),
+        bool(arrays["truth_known"]), arrays.get("usual"),
     )  # fmt: skip

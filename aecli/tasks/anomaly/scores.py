@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 Kind = Literal["reconstruction", "likelihood", "latent_distance"]
 DRAWS = 16  # of the code, for the likelihood
+ROWS_AT_ONCE = 8192
 ROWS = 64  # at a time there: DRAWS times as many are decoded
 
 
@@ -60,10 +61,14 @@ def check_kind(trained: Trained, kind: str) -> None:
 
 
 def row_scores(
-    trained: Trained, kind: str, x: Float32[np.ndarray, " rows *features"], latent: Latent | None = None
-) -> Float32[np.ndarray, " rows"]:
+    trained: Trained, kind: str, x: Float32[np.ndarray, " rows *features"], latent: Latent | None = None,
+    usual: Float32[np.ndarray, " columns"] | None = None,
+) -> Float32[np.ndarray, " rows"]:  # fmt: skip
     """The scores of rows in the model's space; what overflows to no number at all counts as infinitely
     anomalous.
+
+    `usual` is what each column of a table is charged on average: so is a hole in it, or else the less were known of
+    a row, the more normal it would seem (reconstruction alone; the other scores leave holes out).
     """
     if kind == "latent_distance":
         assert latent is not None
@@ -72,7 +77,27 @@ def row_scores(
         scores = trained.mapped("anomaly_likelihood", lambda w, a: _likelihood(trained, w, a), x, batch=ROWS)
     else:
         scores = trained.mapped("anomaly_reconstruction", lambda w, a: _reconstruction(trained, w, a), x)
+        if usual is not None and len(x):
+            scores = scores + in_blocks(lambda block: np.where(np.isnan(block), usual, 0).sum(axis=1), x)
     return np.where(np.isnan(scores), np.float32(np.inf), scores)
+
+
+def usual_losses(trained: Trained, x: Float32[np.ndarray, " rows columns"]) -> Float32[np.ndarray, " columns"] | None:
+    """The mean loss of each column of a table over those of the rows that know it; None for images."""
+    if not trained.autoencoder.layout.table:
+        return None
+    total, known = np.zeros(x.shape[1]), np.zeros(x.shape[1])
+    for start in range(0, len(x), ROWS_AT_ONCE):
+        block = x[start : start + ROWS_AT_ONCE]
+        total += trained.mapped("anomaly_columns", lambda w, a: _columns(trained, w, a), block).sum(0, np.float64)
+        known += (~np.isnan(block)).sum(axis=0)
+    return (total / np.maximum(known, 1)).astype(np.float32)
+
+
+def _columns(trained: Trained, weights: Any, x: Float[Array, "batch columns"]) -> Float[Array, "batch columns"]:
+    autoencoder = trained.autoencoder
+    inside, _ = _within(autoencoder, x)
+    return autoencoder.loss(inside, autoencoder.decode(weights, autoencoder.encode(weights, x).mean))
 
 
 def _reconstruction(trained: Trained, weights: Any, x: Float[Array, " batch *features"]) -> Float[Array, " batch"]:

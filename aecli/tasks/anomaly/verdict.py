@@ -115,36 +115,55 @@ class _Seen:
 
     def __post_init__(self) -> None:
         self.drift = Drift(self.trained.features)
+        self.names: set[str] = set(self.calibration.class_names or ())
+        self.unknown = 0
 
     def add(self, block: Split) -> Float32[np.ndarray, " rows"]:
         """The scores of the next rows."""
         calibration, trained = self.calibration, self.trained
-        scores = row_scores(trained, calibration.kind, block.x, calibration.latent)
+        scores = row_scores(trained, calibration.kind, block.x, calibration.latent, calibration.usual)
         self.drift.add(block.x)
-        found = {
-            "scores": scores, "truth": is_anomaly(block, trained.experiment.data, calibration.class_names),
-            **calibration.baselines.scores(block.x),
-        }  # fmt: skip
+        self.unknown += sparse_rows(block.x)
+        found = {"scores": scores, "truth": self._truth(block), **calibration.baselines.scores(block.x)}
         if self.keep:
             found |= {"ids": block.ids, "labels": block.labels}
         for name, values in found.items():
             self.parts.setdefault(name, []).append(values)
         return scores
 
+    def _truth(self, block: Split) -> Bool[np.ndarray, " rows"] | None:
+        """What the labels say, should they turn out to tell anomalies apart: that is known after the last block."""
+        spec, labels = self.trained.experiment.data, block.labels
+        if labels is None or spec.classes is not None or labels.dtype.kind not in "biu":
+            return is_anomaly(block, spec, tuple(self.names))
+        self.names |= {str(value) for value in np.unique(labels)}
+        return labels.astype(bool)
+
     def verdict(self, split: str) -> Verdict:
         """All of it."""
         names = tuple(self.calibration.baseline_scores)
+        if self.trained.experiment.data.classes is None and not self.names <= {"0", "1", "True", "False"}:
+            self.parts["truth"] = [None]
+        notes = self.drift.notes()
+        if self.unknown:
+            text = f"{self.unknown} rows are known in less than half of their columns: their scores say little"
+            notes.append(text)
         return Verdict(
             split, self._all("ids", np.zeros(0)), self._all("labels"), self._all("truth"),
             self._all("scores", np.zeros(0, np.float32)),
             {name: self._all(name, np.zeros(0, np.float32)) for name in names},
-            self.calibration, self.drift.report(), tuple(self.drift.notes()),
+            self.calibration, self.drift.report(), tuple(notes),
         )  # fmt: skip
 
     def _all(self, name: str, none: Any = None) -> Any:
         """The parts together; None where a block had none of it."""
         parts = self.parts.pop(name, [None])
         return none if any(part is None for part in parts) else np.concatenate(parts)
+
+
+def sparse_rows(x: Float32[np.ndarray, " rows *features"]) -> int:
+    """How many rows are holes by more than half."""
+    return int((np.isnan(x.reshape(len(x), -1)).mean(axis=1) > 0.5).sum()) if x.ndim == 2 else 0
 
 
 def _columns(calibration: Calibration, block: Split, scores: Float32[np.ndarray, " rows"]) -> dict[str, Any]:
