@@ -97,14 +97,23 @@ class Drift:
         for entry in report:
             now, then = entry.get("unknown", 0.0), entry.get("training_unknown", 0.0)
             if now > then + SURE * sqrt(then * (1 - then) / self.rows):
-                yield f"{entry['column']} ({_share(now)} of its cells" + (f", then {_share(then)})" if then else ")")
+                yield f"{entry['column']} ({_share(now)} of its cells" + (
+                    f", in training {_share(then)})" if then else ")"
+                )
 
     def _holes(self, report: list[dict[str, Any]]) -> Iterator[str]:
         for entry in report:
             now, then = entry["missing"], entry["training_missing"]
             noise = SURE * sqrt(max(then * (1 - then), 1e-3) / self.rows)
             if abs(now - then) > max(RATE, noise):
-                yield f"{entry['column']} ({now:.1%}, then {then:.1%})"
+                yield f"{entry['column']} ({now:.1%}, in training {then:.1%})"
+
+    def _shown(self, entry: dict[str, Any], key: str) -> str:
+        """A mean in few digits, that of dates as a date."""
+        fields = {f.name: f.kind for f in self.features.fields or ()}
+        if fields.get(entry["column"]) == "date":
+            return str(np.datetime64(round(entry[key]), "s")).split("T")[0]
+        return f"{entry[key]:.4g}"
 
     def _moved(self, report: list[dict[str, Any]]) -> Iterator[str]:
         for entry in report:
@@ -112,7 +121,8 @@ class Drift:
             if spread > 0:
                 moved = (entry["mean"] - entry["training_mean"]) / spread
                 if abs(moved) > max(MOVED, SURE / sqrt(entry["known"])):
-                    yield f"{entry['column']} ({entry['mean']:.4g}, then {entry['training_mean']:.4g})"
+                    means = (self._shown(entry, "mean"), self._shown(entry, "training_mean"))
+                    yield f"{entry['column']} ({means[0]}, in training {means[1]})"
 
 
 def _share(rate: float) -> str:

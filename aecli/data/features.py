@@ -45,7 +45,8 @@ class Profile:
     def from_dict(cls, kept: dict[str, Any]) -> Profile:
         """The inverse of `to_dict`."""
         names = ("missing", "mean", "deviation", "rare", "dropped")
-        missing, mean, deviation, rare, dropped = (tuple(kept[name]) for name in names)
+        none = [0] * len(kept["missing"])
+        missing, mean, deviation, rare, dropped = (tuple(kept.get(name, none)) for name in names)
         return cls(int(kept["rows"]), missing, mean, deviation, rare, dropped)
 
 

@@ -69,7 +69,10 @@ class Stored:
     @cached_property
     def _mapped(self) -> mmap.mmap:
         with self.path.open("rb") as file:
-            return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        if hasattr(mmap, "MADV_NOHUGEPAGE"):
+            mapped.madvise(mmap.MADV_NOHUGEPAGE)  # else each row may map two megabytes of a file just written
+        return mapped
 
     @cached_property
     def _view(self) -> np.ndarray:

@@ -29,7 +29,7 @@ CASES = {
     "few rows": lambda f: trained(f, table(5), data={"split": {"validation": 0.0, "test": 0.0}}),
     "text ids": lambda f: trained(f, table(60), raw={"ids": np.array([f"row {i}" for i in range(60)])}),
     "anomalies": lambda f: trained(
-        f, table(60), raw={"labels": np.arange(60) % 2}, data={"split": {"validation": 0.3}}
+        f, table(60), raw={"labels": np.arange(60) % 2}, data={"classes": [0], "split": {"validation": 0.3}}
     ),
 }
 

@@ -65,7 +65,7 @@ def recipe(run: RunContent) -> list[tuple[str, str]]:
     digest = (record.get("data") or {}).get("sha256")
     source = str((record.get("data") or {}).get("source"))
     if digest:
-        steps.append((f"the data, {source}, with this SHA-256 (aecli refuses others)", f"# {digest}"))
+        steps.append((f"the data, {source}, with this SHA-256", f"# {digest}"))
     fit = "anomaly fit" if "anomaly" in (record.get("argv") or [])[:3] else "train"
     steps.append(("save the config above as config.yaml; it holds every override", f"aecli {fit} config.yaml"))
     steps.append(("this page", "aecli report latest"))

@@ -23,8 +23,9 @@ def anomalies(trained: Trained, rows: Split) -> tuple[Anomalies | None, str | No
     from aecli.tasks.anomaly import judge
     from aecli.tasks.anomaly.calibration import FILE
 
+    # A label of 0 and 1 may mean anything: normal rows are known where the config names them, or somebody calibrated.
     calibrated = (trained.run.path / FILE).exists()
-    if not calibrated and (trained.dataset.anomaly_label is None or trained.dataset.validation is None):
+    if not calibrated and (trained.experiment.data.classes is None or trained.dataset.validation is None):
         return None, None
     try:
         verdict = judge(trained)

@@ -55,7 +55,9 @@ def columns(trained: Trained) -> list[str]:
 
 def in_columns(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> list[Shaped[np.ndarray, " n"]]:
     """Rows of the model's space, column by column as in `columns`, each as what it is: numbers, text, dates."""
-    return list(unit_columns(trained.features, np.asarray(x)).values())
+    found = unit_columns(trained.features, np.asarray(x)).values()
+    # Truth values as text, as they are where a column has holes.
+    return [np.where(column, "true", "false") if column.dtype.kind == "b" else column for column in found]
 
 
 def values(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> list[list[str]]:
@@ -68,10 +70,8 @@ def text(column: Shaped[np.ndarray, " n"]) -> list[str]:
     if column.dtype.kind == "f":
         return [digits(float(value)) for value in column]
     if column.dtype.kind == "M":
-        minutes = column.astype("datetime64[m]")
+        minutes = (column + np.timedelta64(30, "s")).astype("datetime64[m]")  # float32 holds no seconds of years
         return ["-" if np.isnat(value) else str(value).replace("T", " ") for value in minutes]
-    if column.dtype.kind == "b":
-        return ["true" if value else "false" for value in column]
     return [str(value) or "-" for value in column.tolist()]
 
 
