@@ -63,9 +63,7 @@ def main() -> None:
             ends[name], took = trained(made, feed, start, numbers, wanted.steps)
             seconds[name].append(took)
     jax.tree.map(np.testing.assert_array_equal, ends["streamed"].parameters, ends["device"].parameters)
-    rates = {
-        name: [wanted.steps * made.batch / s for s in took[1:]] for name, took in seconds.items()
-    }
+    rates = {name: [wanted.steps * made.batch / s for s in took[1:]] for name, took in seconds.items()}
     print(f"{made.rows:,} rows, {size / 1e9:.2f} GB, {wanted.steps} steps of {made.batch}, {wanted.repeats} repeats")
     for name, found in rates.items():
         print(f"{name:9} {statistics.median(found):10,.0f} examples/s  ({min(found):,.0f} to {max(found):,.0f})")
