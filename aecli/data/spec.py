@@ -75,3 +75,6 @@ class Data(Spec):
         default="auto", description="where rows live in training: auto is the fastest place with room for them"
     )
     binarize: Binarize = Field(default="none", description="draw pixels from Bernoulli(x): once, or at each step")
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())  # `columns` is a mapping, which has no hash of its own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -35,7 +36,7 @@ def decoding(kind: str, place: Place) -> Iterator[None]:
         raise UserError(Problem(f"cannot be read as {kind}: {why}", place, DAMAGED)) from error
 
 
-class _Columnar:
+class _Columnar(ABC):
     """What both formats share: the schema's types, and slices of a size that is easy to handle."""
 
     kind = ""
@@ -55,11 +56,13 @@ class _Columnar:
         named = [self.names[i] for i in self.roles.carried if self.roles.names[i].startswith("__index_level_")]
         self.notes = [f"'{name}', an index of pandas, is carried, not part of x" for name in named]
 
+    @abstractmethod
     def _opened(self) -> Any:
-        raise NotImplementedError
+        """The schema."""
 
+    @abstractmethod
     def _read(self, columns: Sequence[int]) -> Iterator[Any]:
-        raise NotImplementedError
+        """Record batches of these columns, in file order."""
 
     def native(self, column: int) -> Native | None:
         """What a column is by its type."""
@@ -93,10 +96,10 @@ class _Columnar:
                 for start in range(0, batch.num_rows, self.step):
                     yield batch.slice(start, self.step).columns
 
-    def check_end(self) -> None:
+    def check_end(self) -> None:  # noqa: B027 (nothing is the answer)
         """Their readers do."""
 
-    def first_line(self, rows: int) -> None:
+    def first_line(self, rows: int) -> None:  # noqa: B027
         """These files have no lines."""
 
     def lines_of(self, rows: set[int], count: int) -> dict[int, int]:
