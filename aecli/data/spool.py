@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import IO, Any
 
@@ -64,7 +65,7 @@ def spooled_rows(source: Scan, features: Features, spec: Data) -> Split:
 
     def write(aside: Path) -> None:
         with Writers(aside, features, spec, ("rows",), bytewise=False) as out:
-            for raw in source.blocks(_block(source, features)):
+            for raw in source.blocks(_block(features.shape)):
                 out.append("rows", fitting(_checked(raw), features), None)
         _finish(aside, features, out, ())
         _check_unchanged(source, before)
@@ -108,17 +109,14 @@ class Writers:
 
     def append(self, name: str, raw: Raw, chosen: np.ndarray | None) -> None:
         """The chosen rows of a block (all, where None)."""
-        plain = self.spec.model_copy(update={"binarize": "none"})
         if self.bytewise:
-            x = raw.x if chosen is None else raw.x[chosen]
-            split = as_split(raw, self.features, plain, chosen, name) if raw.x.dtype != np.uint8 else None
-            self._files[name].write(np.ascontiguousarray(x).tobytes())
             index = np.arange(len(raw.x)) if chosen is None else chosen
-            split = split or _beside(raw, index)
+            split, content = _beside(raw, index), raw.x[index]
         else:
+            plain = self.spec.model_copy(update={"binarize": "none"})  # it is drawn here, over all blocks
             split = as_split(raw, self.features, plain, chosen, name)
-            z = self._binarized(name, split.x)
-            self._files[name].write(np.ascontiguousarray(z, "<f4").tobytes())
+            content = self._binarized(name, split.x).astype("<f4", copy=False)
+        self._files[name].write(np.ascontiguousarray(content).tobytes())
         self.rows[name] += len(split.rows)
         self._beside[name].append(columns_beside(split))
 
@@ -139,7 +137,7 @@ def _beside(raw: Raw, index: np.ndarray) -> Split:
 def _write_dataset(source: Scan, spec: Data, aside: Path) -> None:
     cut, known = division(source.rows, spec.split), set()
     first = next(source.blocks(1))
-    size = max(512, VALUES // max(first.x[:1].size, 1))
+    size = _block(first.x.shape[1:])
 
     def training() -> Iterator[np.ndarray]:
         for raw in source.blocks(size):
@@ -238,8 +236,9 @@ def _check_unchanged(source: Scan, before: list[tuple[int, int]]) -> None:
         raise UserError(Problem("the data changed while they were read", None, "run it again when they rest"))
 
 
-def _block(source: Scan, features: Features) -> int:
-    return max(512, VALUES // max(int(np.prod(features.shape)), 1))
+def _block(shape: tuple[int, ...]) -> int:
+    """Rows at a time."""
+    return max(512, VALUES // max(prod(shape), 1))
 
 
 def _opened(folder: Path, name: str, rows: int, features: Features, bytewise: bool) -> Split:

@@ -25,6 +25,7 @@ class Held:
         each = program.batch * int(np.prod(rows.shape[1:])) * 4
         self.count = count if resident else max(1, min(count, BYTES // each))
         self.kept = self._window(0) if resident else None
+        self._types: dict[str, Any] | None = None  # of the terms
 
     def validate(self, weights: Weights, seed: Any) -> dict[str, Float[Array, ""]]:
         """Each term's mean over all rows."""
@@ -42,13 +43,10 @@ class Held:
         return self.put(padded.reshape(self.count, size, *part.shape[1:]))
 
     def _zeros(self, weights: Weights, seed: Any) -> dict[str, Float[Array, ""]]:
-        return {name: self.put(np.zeros((), dtype)) for name, dtype in self._terms(weights, seed).items()}
-
-    def _terms(self, weights: Weights, seed: Any) -> dict[str, Any]:
-        if "_names" not in self.__dict__:
+        if self._types is None:
             x = jnp.zeros((1, *self.rows.shape[1:]), jnp.float32)
             key, mask = stream_key(seed, VALIDATION), jnp.ones(1, bool)
             made = self.program.autoencoder
             found = jax.eval_shape(lambda: terms(made, weights, x, key, train=False, mask=mask)[0])
-            self._names = {name: value.dtype for name, value in found.items()}
-        return self._names
+            self._types = {name: value.dtype for name, value in found.items()}
+        return {name: self.put(np.zeros((), dtype)) for name, dtype in self._types.items()}
