@@ -138,6 +138,13 @@ def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple
     if experiment.data.augment and (layout.table or len(layout.shape) != 3):
         text = f"augment changes pictures, and these rows have the shape {list(layout.shape)}"
         found.append((("data", "augment"), text, "leave data.augment out"))
+    model = experiment.model
+    for key, network, shape in (
+        ("encoder", model.encoder, layout.input_shape),
+        ("decoder", model.decoding, layout.output_shape),
+    ):
+        if (why := network.refuses(shape)) and (key == "encoder" or model.decoder.kind != "mirror"):
+            found.append((("model", key), why, None))
     low, high = dataset.features.low, dataset.features.high
     if experiment.objective.reconstruction.binary and (low < 0 or high > 1):
         text = f"bernoulli needs features between 0 and 1; after scaling these lie between {low:.6g} and {high:.6g}"

@@ -14,6 +14,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.networks.activations import Activation, activation, kernel_initializer
 from aecli.model.networks.network import Precision
+from aecli.model.products.matrix import Product
 
 
 @jax.tree_util.register_dataclass
@@ -48,14 +49,11 @@ class Linear(nnx.Module):
         if not tied:
             self.kernel = nnx.Param(kernel_initializer(before)(rngs.params(), (inputs, outputs), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
-        self.precision = precision
+        self.form = Product(inputs, outputs, narrow=precision == "bfloat16")
 
     def __call__(self, x: Float[Array, "batch inputs"], kernel: Float[Array, "inputs outputs"] | None = None):
         """The layer applied, with a kernel of another module where it is tied."""
-        w = self.kernel[...] if kernel is None else kernel
-        if self.precision == "bfloat16":
-            x, w = x.astype(jnp.bfloat16), w.astype(jnp.bfloat16)
-        return jnp.dot(x, w, preferred_element_type=jnp.float32) + self.bias[...]
+        return self.form(x, self.kernel[...] if kernel is None else kernel) + self.bias[...]
 
 
 class BatchNorm(nnx.Module):
@@ -70,19 +68,35 @@ class BatchNorm(nnx.Module):
         self.scale, self.bias = nnx.Param(jnp.ones((width,))), nnx.Param(jnp.zeros((width,)))
         self.mean, self.variance = nnx.BatchStat(jnp.zeros((width,))), nnx.BatchStat(jnp.ones((width,)))
 
-    def __call__(self, h: Float[Array, "batch width"], mode: Mode) -> Float[Array, "batch width"]:
-        """The layer applied; in training the running means move."""
+    def __call__(self, h: Float[Array, " batch *places width"], mode: Mode) -> Float[Array, " batch *places width"]:
+        """The layer applied, of each channel over rows and places; in training the running means move."""
         mean, variance = self.mean[...], self.variance[...]
         if mode.train:
             real = jnp.ones(h.shape[0], bool) if mode.mask is None else mode.mask
-            count = jnp.maximum(jnp.sum(real), 1)
-            mean = jnp.sum(jnp.where(real[:, None], h, 0), axis=0) / count
-            variance = jnp.sum(jnp.where(real[:, None], jnp.square(h - mean), 0), axis=0) / count
-            step = 0.1 * count / h.shape[0]
+            places, axes = math.prod(h.shape[1:-1]), tuple(range(h.ndim - 1))
+            shown = real.reshape(-1, *(1,) * (h.ndim - 1))
+            count = jnp.maximum(jnp.sum(real), 1) * places
+            mean = jnp.sum(jnp.where(shown, h, 0), axis=axes) / count
+            variance = jnp.sum(jnp.where(shown, jnp.square(h - mean), 0), axis=axes) / count
+            step = 0.1 * count / (h.shape[0] * places)
             unbiased = variance * count / jnp.maximum(count - 1, 1)
             self.mean[...] = (1 - step) * self.mean[...] + step * mean
             self.variance[...] = (1 - step) * self.variance[...] + step * unbiased
         return (h - mean) * jax.lax.rsqrt(variance + 1e-5) * self.scale[...] + self.bias[...]
+
+
+class LayerNorm(nnx.Module):
+    """(h - mean) / sqrt(variance + 1e-6) * scale + bias, over all units of an example (Ba et al. 2016)."""
+
+    def __init__(self, width: int):
+        self.scale, self.bias = nnx.Param(jnp.ones((width,))), nnx.Param(jnp.zeros((width,)))
+
+    def __call__(self, h: Float[Array, " batch *places width"], mode: Mode) -> Float[Array, " batch *places width"]:
+        """The layer applied; it has no mode."""
+        axes = tuple(range(1, h.ndim))
+        centred = h - jnp.mean(h, axis=axes, keepdims=True)
+        variance = jnp.mean(jnp.square(centred), axis=axes, keepdims=True)
+        return centred * jax.lax.rsqrt(variance + 1e-6) * self.scale[...] + self.bias[...]
 
 
 class Block(nnx.Module):
@@ -91,17 +105,12 @@ class Block(nnx.Module):
     def __init__(self, spec: Any, inputs: int, outputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool):
         self.linear = Linear(inputs, outputs, spec.activation, precision, rngs, tied=tied)
         self.gate = Linear(inputs, outputs, "sigmoid", precision, rngs) if spec.gated else None
-        self.norm = _norm(spec.norm, outputs, rngs)
+        self.norm = norm_of(spec.norm, outputs, rngs)
         self.activation = spec.activation
 
     def __call__(self, x: Float[Array, "batch inputs"], mode: Mode, key: Key[Array, ""] | None, kernel: Any = None):
         """The block applied."""
-        h = self.linear(x, kernel)
-        if isinstance(self.norm, BatchNorm):
-            h = self.norm(h, mode)
-        elif self.norm is not None:
-            h = self.norm(h)
-        h = activation(self.activation)(h)
+        h = activation(self.activation)(normalized(self.norm, self.linear(x, kernel), mode))
         if self.gate is not None:
             h = h * jax.nn.sigmoid(self.gate(x))
         return h if key is None else _dropout(h, mode.numbers["dropout"], key)
@@ -142,10 +151,16 @@ def blocks(spec: Any, inputs: int, precision: Precision, rngs: nnx.Rngs, *, tied
     return [Block(spec, a, b, precision, rngs, tied=tied) for a, b in pairwise(widths)]
 
 
-def _norm(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
+def norm_of(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
+    """The norm of this kind for `width` units or channels; `layer` is of an example's units, places included."""
     if kind == "batch":
         return BatchNorm(width)
-    return nnx.LayerNorm(width, use_fast_variance=False, rngs=rngs) if kind == "layer" else None
+    return LayerNorm(width) if kind == "layer" else None
+
+
+def normalized(norm: Any, h: Float[Array, " batch *places width"], mode: Mode) -> Float[Array, " batch *places width"]:
+    """h under a norm of `norm_of`."""
+    return h if norm is None else norm(h, mode)
 
 
 def _dropout(

@@ -24,6 +24,17 @@ class Network(Part):
     def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
         """The module [batch, size] -> [batch, *shape]; where tied, it holds no kernels and is given them."""
 
+    def refuses(self, shape: tuple[int, ...]) -> str | None:
+        """Why it cannot encode, or decode to, features of this shape, or None."""
+        return None
+
     @abstractmethod
     def mirrored(self) -> Network:
         """The same network in reverse, for `decoder: mirror`."""
+
+
+def needs_image(kind: str, shape: tuple[int, ...]) -> str | None:
+    """What a network of images says of features that are none."""
+    if len(shape) == 3:
+        return None
+    return f"{kind} needs images [height, width, channels], and these rows have the shape {list(shape)}: use mlp"

@@ -1,0 +1,39 @@
+"""The product of a linear layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from aecli.model.products.operands import dot, rounded, turned
+from aecli.model.products.trilinear import Slot, Trilinear
+
+
+@dataclass(frozen=True)
+class Product(Trilinear):
+    """T(x, w, y) = sum x_bi w_ij y_bj. `narrow`: operands rounded to bfloat16, sums in float32."""
+
+    inputs: int
+    outputs: int
+    narrow: bool = False
+
+    def shape(self, wanted: Slot, batch: int) -> tuple[int, ...]:
+        """x [batch, inputs], w [inputs, outputs], y [batch, outputs]."""
+        return {"x": (batch, self.inputs), "w": (self.inputs, self.outputs), "y": (batch, self.outputs)}[wanted]
+
+    def plain(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
+        """One dot, whatever it contracts."""
+        a, b = rounded(a, b, self.narrow)
+        contracted = {"y": ((1,), (0,)), "x": ((1,), (1,)), "w": ((0,), (0,))}[wanted]
+        return jax.lax.dot_general(a, b, (contracted, ((), ())), preferred_element_type=jnp.float32)
+
+    def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
+        """Of a kernel's gradient the first operand is turned first: the backend has a fast program for that form alone."""
+        if wanted != "w":
+            return self.plain(wanted, a, b)
+        a, b = rounded(a, b, self.narrow)
+        return dot(turned(a), b)

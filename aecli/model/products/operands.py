@@ -1,0 +1,35 @@
+"""What the CPU programs do to a product's operands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+def rounded(a: Any, b: Any, narrow: bool) -> tuple[Any, Any]:
+    """Both in bfloat16 where `narrow`."""
+    return (a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)) if narrow else (a, b)
+
+
+def dot(a: Float[Array, "m k"], b: Float[Array, "k n"]) -> Float[Array, "m n"]:
+    """a b, summed in float32."""
+    return jax.lax.dot_general(a, b, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+
+
+def dot_turned(a: Float[Array, "m k"], b: Float[Array, "n k"]) -> Float[Array, "m n"]:
+    """a b', summed in float32."""
+    return jax.lax.dot_general(a, b, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+
+
+def turned(a: Float[Array, "k m"]) -> Float[Array, "m k"]:
+    """a' as an array of its own.
+
+    XLA would fold a transposition into the dot, and its CPU backend hands dots of that form to a slower library,
+    bfloat16 ones after widening them. The barriers keep it, and the detour over one axis resets the layout that the
+    choice of library goes by.
+    """
+    flat = jax.lax.optimization_barrier(a.T.reshape(-1))
+    return jax.lax.optimization_barrier(flat.reshape(a.shape[::-1]))
