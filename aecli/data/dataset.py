@@ -26,6 +26,8 @@ from aecli.data.splits import divide
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float32, Int, Shaped
 
+ANOMALOUS = ("1", "True")  # labels of anomalies where the others are 0 or false
+
 
 @dataclass(frozen=True)
 class Split:
@@ -111,8 +113,17 @@ def assemble(raw: Raw, spec: Data) -> Dataset:
         train=as_split(raw, features, spec, train, "train"),
         validation=None if validation is None else as_split(raw, features, spec, validation, "validation"),
         test=tested, features=features, class_names=known, anomaly_label=anomaly_label(spec, known),
-        sha256=content_hash(raw), source=spec.source, spec=spec, notes=raw.notes,
+        sha256=content_hash(raw), source=spec.source, spec=spec, notes=(*raw.notes, *_unlabelled(raw, spec, test)),
     )  # fmt: skip
+
+
+def _unlabelled(raw: Raw, spec: Data, test: np.ndarray | None) -> tuple[str, ...]:
+    """How many rows have no label, and how many of these `data.classes` leaves out."""
+    if raw.labels is None:
+        return ()
+    missing = names.unlabelled(raw.labels)
+    tested = 0 if test is None else names.unlabelled(raw.labels[test])
+    return names.unlabelled_note(missing, len(raw.labels), None if spec.classes is None else missing - tested)
 
 
 def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -> Split:
@@ -187,15 +198,17 @@ def is_anomaly(split: Split, spec: Data, class_names: tuple[str, ...] | None = N
     """Which rows are anomalies in truth, or None where the labels do not say.
 
     With `data.classes`: those with any other label. Else label 1 or true, where the labels are exactly 0
-    and 1, or booleans (of this split and, as `class_names`, of the run).
+    and 1, or booleans (of this split and, as `class_names`, of the run). Of an unlabelled row nothing is known
+    (`aecli.data.labels.labelled`): it is False here.
     """
     if split.labels is None:
         return None
+    labels = np.asarray(split.labels)
     if spec.classes is not None:
-        return ~names.among(split.labels, spec.classes)
-    known = {*names.class_names(split.labels), *(class_names or ())}
-    binary = split.labels.dtype.kind == "b" or (split.labels.dtype.kind in "iu" and known == {"0", "1"})
-    return split.labels.astype(bool) if binary else None
+        return ~names.among(labels, spec.classes) & names.labelled(labels)
+    known = {*names.class_names(labels), *(class_names or ())}
+    binary = labels.dtype.kind == "b" or known == {"0", "1"} or (bool(known) and known <= {"False", "True"})
+    return names.among(labels, ANOMALOUS) if binary else None
 
 
 def anomaly_label(spec: Data, known: tuple[str, ...]) -> str | None:

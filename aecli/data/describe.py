@@ -11,6 +11,7 @@ import numpy as np
 from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset, assemble, load
 from aecli.data.faults import nonfinite, problems
+from aecli.data.labels import labelled, unlabelled
 from aecli.data.raw import Field, Raw, Want
 from aecli.data.residency import choose
 from aecli.data.scan import size_of
@@ -39,6 +40,7 @@ class Description:
     sha256: str | None = None
     splits: dict[str, int] = field(default_factory=dict)
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    unlabelled: dict[str, int] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -65,8 +67,12 @@ class Description:
             lines.append(f"constant in training: {_short(self.constant)}")
         if self.splits:
             lines.append(", ".join(f"{name} {count}" for name, count in self.splits.items()))
-        lines += [f"{name} labels: {_short([f'{k}: {v}' for k, v in c.items()])}" for name, c in self.labels.items()]
-        return lines
+        return lines + [self._labels(name) for name in self.labels]
+
+    def _labels(self, split: str) -> str:
+        words = [f"{name}: {count}" for name, count in self.labels[split].items()]
+        missing = self.unlabelled.get(split, 0)
+        return f"{split} labels: {_short(words) or 'none'}" + (f" ({missing} unlabelled)" if missing else "")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; problems as text."""
@@ -119,13 +125,14 @@ def described(raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem
         sha256=dataset.sha256 if dataset else None,
         splits={name: len(split) for name, split in splits.items()},
         labels={name: counts(split.labels) for name, split in splits.items() if split.labels is not None},
+        unlabelled={name: count for name, split in splits.items() if (count := unlabelled(split.labels))},
         columns=_columns(raw), notes=raw.notes, warnings=tuple(_warnings(raw, low, high)), problems=tuple(found or ()),
     )  # fmt: skip
 
 
 def counts(labels: np.ndarray) -> dict[str, int]:
     """How many rows have each label, in the order of the labels."""
-    values, number = np.unique(labels, return_counts=True)
+    values, number = np.unique(labels[labelled(labels)], return_counts=True)
     return {str(v): int(n) for v, n in zip(values, number, strict=True)}
 
 

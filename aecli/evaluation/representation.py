@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from aecli.data.labels import labelled, unlabelled
 from aecli.evaluation.metric import Measured, Metric, share_metric
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ NEIGHBOURS = 10
 ITERATIONS = 1000  # of the probe's solver, at most
 STARTS = 10  # of k-means
 MOST = 200_000  # rows that are looked at, of either split
+PROBES = "linear_probe_accuracy and knn_accuracy"
 SEED = 0  # not the run's: runs that differ in their seed are measured alike
 
 Codes = Float[np.ndarray, "rows size"]
@@ -29,16 +31,22 @@ Labels = Shaped[np.ndarray, " rows"]
 def representation(trained: Trained, split: Split) -> Measured:
     """linear_probe_accuracy, knn_accuracy (from training codes); kmeans_accuracy, kmeans_nmi (of these).
 
-    Labels are compared by name. Of more than 200,000 rows as many are taken, evenly
+    Labels are compared by name; only labelled rows count. Of more than 200,000 rows as many are taken, evenly
     spaced. What cannot be measured is left out with a note.
     """
-    split = _some(split)
+    train = trained.split("train")[1]
+    itself = train is split
+    split, aside = _known(split, "evaluated")
     if why := no_classes(split.labels):
-        return Measured({}, [f"representation is left out: the evaluated rows {why}"])
+        return Measured({}, [*aside, f"representation is left out: the evaluated rows {why}"])
     codes, labels = trained.encode(split.x), np.asarray(split.labels).astype(str)
     if not np.isfinite(codes).all():
-        return Measured({}, ["representation is left out: some codes are not finite"])
-    known, notes = _training_codes(trained, split, codes)
+        return Measured({}, [*aside, "representation is left out: some codes are not finite"])
+    if itself:
+        known, more = (codes, labels), [f"{PROBES} are of the rows they were fitted on"]
+    else:
+        known, more = _training_codes(trained, train)
+    notes = [*aside, *more]
     metrics: dict[str, Metric] = {}
     if known is not None:
         metrics["linear_probe_accuracy"] = linear_probe(*known, codes, labels, notes)
@@ -46,14 +54,28 @@ def representation(trained: Trained, split: Split) -> Measured:
     return Measured(metrics | clusters(codes, labels, notes), notes)
 
 
+def _known(split: Split, which: str) -> tuple[Split, list[str]]:
+    """Some of the rows that have a label, and a note of the others."""
+    missing = unlabelled(split.labels)
+    if not missing or split.labels is None:
+        return _some(split), []
+    index = np.flatnonzero(labelled(np.asarray(split.labels)))
+    return split.take(index[spread(len(index))]), [f"representation leaves out {missing:,} unlabelled {which} rows"]
+
+
 def _some(split: Split) -> Split:
     """At most MOST of the rows, evenly spaced: all codes of many rows would not be in memory."""
-    return split if len(split) <= MOST else split.take(np.linspace(0, len(split) - 1, MOST).astype(int))
+    return split if len(split) <= MOST else split.take(spread(len(split)))
+
+
+def spread(count: int) -> Int[np.ndarray, " some"]:
+    """At most MOST of so many indices, evenly spaced."""
+    return np.arange(count) if count <= MOST else np.linspace(0, count - 1, MOST).astype(int)
 
 
 def no_classes(labels: Labels | None) -> str | None:
     """Why these labels tell nothing apart, or None."""
-    if labels is None:
+    if labels is None or not len(labels):
         return "have no labels"
     if labels.dtype.kind == "f":
         return "are labelled with fractions, not with classes"
@@ -118,20 +140,16 @@ def contingency(
     return np.bincount(found * count + classes, minlength=count * count).reshape(count, count)
 
 
-def _training_codes(trained: Trained, split: Split, codes: Codes) -> tuple[tuple[Codes, Labels] | None, list[str]]:
+def _training_codes(trained: Trained, train: Split) -> tuple[tuple[Codes, Labels] | None, list[str]]:
     """The training rows' codes and labels, and notes; no codes where their labels tell nothing apart."""
-    train = trained.split("train")[1]
-    if train is not split:
-        train = _some(train)
+    train, aside = _known(train, "training")
     if why := no_classes(train.labels):
-        return None, [f"linear_probe_accuracy and knn_accuracy are left out: the training rows {why}"]
+        return None, [*aside, f"{PROBES} are left out: the training rows {why}"]
     labels = np.asarray(train.labels).astype(str)
-    if train is split:
-        return (codes, labels), ["linear_probe_accuracy and knn_accuracy are of the rows they were fitted on"]
     known = trained.encode(train.x)
     if not np.isfinite(known).all():
-        return None, ["linear_probe_accuracy and knn_accuracy are left out: a training code is not finite"]
-    return (known, labels), []
+        return None, [*aside, f"{PROBES} are left out: a training code is not finite"]
+    return (known, labels), aside
 
 
 @contextmanager

@@ -190,9 +190,9 @@ NPZ = {
     "only labels": (lambda p: np.savez(p, y=ROWS), r"npz: which of the arrays 'y' is x\?"),
     "too few labels": (lambda p: np.savez(p, x=ROWS, y=[1, 2]), r"npz: 2 labels for the 6 rows of x"),
     "one-hot labels": (lambda p: np.savez(p, x=ROWS, y=np.eye(6)), r"the labels 'y' have shape \[6, 6\]"),
-    "a missing label": (
-        lambda p: np.savez(p, x=ROWS, y=[0, 1, np.nan, 0, 1, 0]),
-        r"1 labels are missing: row 3",
+    "an infinite label": (
+        lambda p: np.savez(p, x=ROWS, y=[0, 1, np.inf, 0, 1, 0]),
+        r"1 labels are infinite: row 3",
     ),
     "test rows unlike": (
         lambda p: np.savez(p, x_train=ROWS, x_test=ROWS[:, :2]),

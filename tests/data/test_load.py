@@ -102,7 +102,7 @@ def test_features_are_fitted_on_the_training_rows_of_these_classes():
     ("labels", "truth"),
     [
         ([0, 1, 1], [False, True, True]), ([False, True, False], [False, True, False]), ([0, 1, 2], None),
-        (["0", "1", "1"], None), ([1, 2, 1], None), ([True, True, True], [True] * 3),
+        (["0", "1", ""], [False, True, False]), ([1, 2, 1], None), ([True, True, True], [True] * 3),
     ],
 )  # fmt: skip
 def test_the_truth_about_anomalies(labels, truth):

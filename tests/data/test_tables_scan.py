@@ -273,7 +273,7 @@ def test_a_kind_that_the_cells_are_not_of(array, kind, message, tmp_path):
 @pytest.mark.parametrize(
     ("array", "expected"),
     [
-        (pa.array([1.0, 2.0, 3.0]), "i"), (pa.array([1.0, 2.5, 3.0]), "f"), (pa.array([1, None, 3]), "f"),
+        (pa.array([1.0, 2.0, 3.0]), "i"), (pa.array([1.0, 2.5, 3.0]), "f"), (pa.array([1, None, 3]), "U"),
         (pa.array([True, False, True]), "b"), (pa.array(["0", "1", "0"]), "i"), (pa.array(["a", "1", "0"]), "U"),
         (pa.array(["true", "False", "true"]), "b"), (pa.array([0, 1, 2], pa.date32()), "U"),
         (pa.array(["a", "b", "a"]).dictionary_encode(), "U"),

@@ -167,7 +167,6 @@ class _Survey:
         kept, left_out = self._carried(found)
         label = None if roles.label is None else (roles.label, self.kept[roles.label].dtype())
         holes = self.nonfinite or any(e.filled < rows or e.words["soft"] for e in self.evidence.values())
-        holes = holes or (roles.label is not None and bool(self.kept[roles.label].holes))
         first = self.table.first_line(rows) if holes else None
         return Plan(rows, features, label, roles.id, kept, (*notes, *left_out), first)
 
