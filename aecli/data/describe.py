@@ -17,6 +17,7 @@ from aecli.data.residency import choose
 from aecli.data.scan import size_of
 from aecli.data.sources import read
 from aecli.data.spec import Data
+from aecli.data.tables.styles import Style, example
 
 MANY = 40  # columns described one by one
 LISTED = 10  # columns or labels in a line of text
@@ -142,10 +143,15 @@ def _columns(raw: Raw) -> dict[str, str]:
 
 
 def _kinds(fields: tuple[Field, ...], carried: tuple[str, ...]) -> dict[str, str]:
-    if all(f.kind == "numeric" for f in fields) and not carried:
+    if all(f.kind == "numeric" and not f.format for f in fields) and not carried:
         return {}
-    found = {f.name: f"{f.kind}, {len(f.values)} categories" if f.kind == "categorical" else f.kind for f in fields}
-    return found | dict.fromkeys(carried, "carried")
+    return {f.name: _kind(f) for f in fields} | dict.fromkeys(carried, "carried")
+
+
+def _kind(field: Field) -> str:
+    if field.kind == "categorical":
+        return f"{field.kind}, {len(field.values)} categories"
+    return f"{field.kind}, written {example(Style(field.kind, field.format))}" if field.format else field.kind
 
 
 def _range(raw: Raw) -> tuple[float | None, float | None]:

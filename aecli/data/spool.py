@@ -20,7 +20,7 @@ import numpy as np
 from aecli.config.problems import Problem, UserError
 from aecli.data import labels as names
 from aecli.data.binarize import Drawer, check_grey, check_numbers
-from aecli.data.dataset import Dataset, Split, anomaly_label, as_split, fitting
+from aecli.data.dataset import Dataset, Split, as_split, fitting
 from aecli.data.faults import problems
 from aecli.data.features import Features
 from aecli.data.fitting import fit
@@ -32,6 +32,7 @@ from aecli.data.spec import Data
 from aecli.data.splits import TEST, TRAIN, VALIDATION, Division, division
 from aecli.data.statistics import VALUES
 from aecli.data.store import Stored
+from aecli.data.truth import anomaly_label
 
 VERSION = 3
 STALE = 24 * 3600  # seconds after which a spool that was never finished is removed

@@ -52,7 +52,7 @@ BYTES = {
     "header_only.csv": (b"a,b\n", r"csv: x has no rows"),
     "empty.csv": (b"", r"csv: the file is empty"),
     "blank.csv": (b"\n\n", r"csv: the file holds no rows"),
-    "decimal_commas.csv": (b"1,5;2\n3,5;4\n", r"csv:1: row 1, column 0: '1,5' is not a number"),
+    "mixed_marks.csv": (b"1,5;2\n3.5;4\n1,7;4\n", r"csv:2: row 2, column 0: '3.5' is not a number written 1.234,5"),
     "latin1.csv": ("a,ü\n1,2\n".encode("latin-1"), r"csv:1: is no table of comma-separated text: .*utf-8"),
     "binary.csv": (npy_bytes(ROWS), r"csv:\d+: is no table"),
     "quote.csv": (b'a,b\n1,"2\n3,4\n', r"csv:2: a quote is opened in this row, and never closed"),

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from aecli.config.problems import UserError
-from aecli.data.dataset import is_anomaly, load, read_rows
+from aecli.data.dataset import load, read_rows
 from aecli.data.describe import describe
 from aecli.data.faults import problems
 from aecli.data.raw import Raw, Rows
 from aecli.data.sources import read
 from aecli.data.spec import Data
+from aecli.data.truth import is_anomaly
 from tests.data.files import mnist_folder
 
 RNG = np.random.default_rng(0)

@@ -8,12 +8,13 @@ import pytest
 from pyarrow import parquet as pq
 
 from aecli.config.problems import Place
-from aecli.data.dataset import is_anomaly, load
+from aecli.data.dataset import load
 from aecli.data.describe import describe
 from aecli.data.labels import as_labels, class_names, labelled, unlabelled
 from aecli.data.raw import Want
 from aecli.data.spec import Data
 from aecli.data.tables.scan import read, scan
+from aecli.data.truth import is_anomaly
 
 NAN = float("nan")
 CELLS = {

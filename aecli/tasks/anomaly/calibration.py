@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
-from aecli.data.dataset import is_anomaly
 from aecli.data.labels import labelled, unlabelled
+from aecli.data.truth import is_anomaly
 from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
 from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores, usual_losses

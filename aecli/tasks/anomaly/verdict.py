@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecli.data.dataset import ANOMALOUS, is_anomaly
 from aecli.data.drift import Drift
 from aecli.data.labels import among, class_names, labelled
+from aecli.data.truth import ANOMALOUS, is_anomaly
 from aecli.tasks.anomaly.calibration import Calibration, calibrate
 from aecli.tasks.anomaly.scores import row_scores
 from aecli.tasks.beside import beside
