@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from aecli.data.labels import labelled
 from aecli.evaluation import sample as sampling
 from aecli.evaluation.metric import Measured, Metric, share_metric
 from aecli.evaluation.moments import rows_of_block
@@ -34,34 +35,38 @@ Labels = Shaped[np.ndarray, " rows"]
 class Representation:
     """linear_probe_accuracy, knn_accuracy (from training codes); kmeans_accuracy, kmeans_nmi (of these).
 
-    Labels are compared by name. Of more than 200,000 rows, evaluated or of training, a fixed random sample of as
-    many is looked at, with a note. What cannot be measured is left out with a note. `training`: the evaluated
-    rows are the training rows.
+    Labels are compared by name; only labelled rows count. Of more than 200,000 rows, evaluated or of training, a
+    fixed random sample of as many is looked at, with a note. What cannot be measured is left out with a note.
+    `training`: the evaluated rows are the training rows.
     """
 
     def __init__(self, trained: Trained, training: bool):
         self.trained, self.training = trained, training
         self.sample = Sample()
         self.why: str | None = None
+        self.rows = self.labelled = 0
 
     def add(self, block: Split, first: int) -> None:
         """The next rows: only those that may be in the sample are encoded."""
         self.why = self.why or no_names(block.labels)
         if self.why or block.labels is None:
             return
-        at = self.sample.candidates(first, len(block.x))
+        known = labelled(np.asarray(block.labels))
+        self.rows, self.labelled = self.rows + len(known), self.labelled + int(known.sum())
+        at = self.sample.candidates(first, len(known))
+        at = at[known[at]]
         if len(at):
             self.sample.add(first + at, codes=self.trained.encode(block.x[at]), labels=block.labels[at])
 
     def result(self) -> Measured:
         """The accuracies, and notes."""
-        taken = {} if self.why else self.sample.taken()
-        if why := self.why or no_classes(taken["labels"]):
-            return Measured({}, [f"representation is left out: the evaluated rows {why}"])
+        notes = _notes("evaluated", self.rows, self.labelled)
+        taken = self.sample.taken() if self.labelled and not self.why else {}
+        if why := self.why or no_classes(taken.get("labels")):
+            return Measured({}, [*notes, f"representation is left out: the evaluated rows {why}"])
         codes, labels = taken["codes"], taken["labels"].astype(str)
         if not np.isfinite(codes).all():
-            return Measured({}, ["representation is left out: some codes are not finite"])
-        notes = _sample_note("evaluated", self.sample.rows)
+            return Measured({}, [*notes, "representation is left out: some codes are not finite"])
         known, remarks = ((codes, labels), [FITTED]) if self.training else _training_codes(self.trained)
         notes += remarks
         metrics: dict[str, Metric] = {}
@@ -71,9 +76,14 @@ class Representation:
         return Measured(metrics | clusters(codes, labels, notes), notes)
 
 
-def _sample_note(which: str, rows: int) -> list[str]:
-    most = sampling.MOST
-    return [f"representation looks at {most} of the {rows} {which} rows, drawn at random"] if rows > most else []
+def _notes(which: str, rows: int, known: int) -> list[str]:
+    """How many of the rows have no label, and whether a sample of the others is looked at."""
+    most, found = sampling.MOST, []
+    if known < rows:
+        found.append(f"representation leaves out {rows - known:,} unlabelled {which} rows")
+    if known > most:
+        found.append(f"representation looks at {most} of the {known} {which} rows, drawn at random")
+    return found
 
 
 def no_names(labels: Labels | None) -> str | None:
@@ -85,6 +95,8 @@ def no_names(labels: Labels | None) -> str | None:
 
 def no_classes(labels: Labels | None) -> str | None:
     """Why these labels tell nothing apart, or None."""
+    if labels is None or not len(labels):
+        return "have no labels"
     if why := no_names(labels):
         return why
     return "are all of one class" if len(np.unique(np.asarray(labels))) < 2 else None
@@ -149,16 +161,17 @@ def contingency(
 def _training_codes(trained: Trained) -> tuple[tuple[Codes, Labels] | None, list[str]]:
     """The training rows' codes and labels, and notes; no codes where their labels tell nothing apart."""
     train = trained.split("train")[1]
-    chosen = sampling.sampled(len(train))
-    labels = None if train.labels is None else np.asarray(train.labels[chosen])
+    known = np.zeros(0, int) if train.labels is None else np.flatnonzero(labelled(np.asarray(train.labels)))
+    notes = _notes("training", len(train), len(known)) if train.labels is not None else []
+    chosen = known[sampling.sampled(len(known))] if len(known) else known
+    labels = None if train.labels is None else np.asarray(train.labels)[chosen]
     if why := no_classes(labels):
-        return None, [f"{OF_TRAINING} are left out: the training rows {why}"]
+        return None, [*notes, f"{OF_TRAINING} are left out: the training rows {why}"]
     step = rows_of_block(math.prod(train.x.shape[1:]))
-    parts = [trained.encode(train.x[chosen[start : start + step]]) for start in range(0, len(chosen), step)]
-    known = np.concatenate(parts)
-    if not np.isfinite(known).all():
-        return None, [f"{OF_TRAINING} are left out: a training code is not finite"]
-    return (known, np.asarray(labels).astype(str)), _sample_note("training", len(train))
+    codes = np.concatenate([trained.encode(train.x[chosen[i : i + step]]) for i in range(0, len(chosen), step)])
+    if not np.isfinite(codes).all():
+        return None, [*notes, f"{OF_TRAINING} are left out: a training code is not finite"]
+    return (codes, np.asarray(labels).astype(str)), notes
 
 
 @contextmanager

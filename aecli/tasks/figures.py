@@ -69,14 +69,17 @@ def draw_verdict(trained: Trained, verdict: Verdict) -> list[Path]:
     drawn = [
         figures.score_histogram(
             verdict.scores, folder / "score_histogram.png", anomalous=verdict.truth, threshold=threshold,
-            name=f"{kind.replace('_', ' ')} score", title=title,
+            name=f"{kind.replace('_', ' ')} score", title=title, labelled=verdict.labelled,
         )
     ]  # fmt: skip
-    if verdict.truth is not None and 0 < verdict.truth.sum() < len(verdict.truth):
+    known = slice(None) if verdict.labelled is None else verdict.labelled
+    truth = None if verdict.truth is None else verdict.truth[known]
+    if truth is not None and 0 < truth.sum() < len(truth):
+        baselines = {of: values[known] for of, values in verdict.baselines.items()}
         drawn.append(
             figures.roc(
-                verdict.scores, verdict.truth, folder / "roc.png", name=kind.replace("_", " "),
-                baselines=verdict.baselines, threshold=threshold, title=f"{name}: ROC",
+                verdict.scores[known], truth, folder / "roc.png", name=kind.replace("_", " "),
+                baselines=baselines, threshold=threshold, title=f"{name}: ROC",
             )
         )  # fmt: skip
     return drawn

@@ -136,6 +136,7 @@ class Anomalies:
     baselines: Mapping[str, Float[np.ndarray, " n"]]
     summary: Mapping[str, Any]
     suspects: Sequence[Suspect]
+    labelled: Bool[np.ndarray, " n"] | None = None  # which rows have a label, where some have none
 
 
 @dataclass(frozen=True)
