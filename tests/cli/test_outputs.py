@@ -128,6 +128,26 @@ def test_reconstruct_in_every_format(runs):
     assert len(list(Path("x").iterdir())) == 180
 
 
+def test_reconstruct_of_a_folder_of_pictures_keeps_their_names(runs):
+    from sklearn.datasets import load_digits
+
+    x = np.uint8(load_digits().images[:4] * 15)
+    for folder in ("in", "in/s"):
+        Path(folder).mkdir()
+    for name, pixels in zip(("in/cat.jpg", "in/cat.png", "in/s/dog.png", "in/10.webp"), x, strict=True):
+        Image.fromarray(pixels).save(name)
+    done("reconstruct", runs.dense, "--data", "in", "--output", "x.npz")
+    for _ in range(2):
+        assert done("reconstruct", runs.dense, "--data", "in", "--output", "out", "--json").json["rows"] == 4
+    found = {p.relative_to("out").as_posix(): picture(p) for p in Path("out").rglob("*.png")}
+    expected = {"cat.jpg": "cat.jpg.png", "cat.png": "cat.png", "s/dog.png": "s/dog.png", "10.webp": "10.png"}
+    assert set(found) == set(expected.values())
+    with np.load("x.npz") as named:
+        for key, x_hat in zip(named["ids"], named["reconstructions"], strict=True):
+            assert np.array_equal(found[expected[key]], np.rint(255 * np.clip(x_hat[..., 0], 0, 1)).astype(np.uint8))
+    assert "--output in holds other things" in refused("reconstruct", runs.dense, "--data", "in", "--output", "in")
+
+
 def test_reconstruct_of_a_table_comes_back_in_its_columns_and_units_and_can_be_read_again(runs):
     done("reconstruct", runs.table, "--data", runs.csv, "--output", "x_hat.csv")
     rows = table("x_hat.csv")
