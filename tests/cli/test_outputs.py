@@ -217,6 +217,42 @@ def test_sample_as_a_sheet_of_pictures_and_as_a_table(runs):
     assert list(table("rows.csv")) == list(COLUMNS)
 
 
+def test_rows_of_an_interpolation_say_where_they_are(runs):
+    import pyarrow.parquet
+
+    for name in ("x.csv", "x.npz", "x.parquet"):
+        done("sample", runs.table, "--interpolate", 3, "-n", 2, "--output", name)
+    done("embed", runs.table, "--output", "codes.csv")
+    rows, codes, arrays = table("x.csv"), table("codes.csv"), np.load("x.npz")
+    assert list(rows) == ["pair", "step", "from_id", "to_id", *COLUMNS]
+    assert rows["pair"] == ["0"] * 3 + ["1"] * 3
+    assert rows["step"] == ["0", "1", "2"] * 2
+    known = dict(zip(codes["id"], numbers(codes, "z0", "z1"), strict=True))
+    for i in range(6):
+        t = np.float32(int(rows["step"][i]) / 2)
+        line = (1 - t) * known[rows["from_id"][i]] + t * known[rows["to_id"][i]]
+        np.testing.assert_allclose(arrays["codes"][i], line, atol=1e-6)
+    assert set(arrays.files) == {"samples", "codes", "pair", "step", "from_id", "to_id"}
+    found = pyarrow.parquet.read_table("x.parquet").to_pydict()
+    assert {name: [str(v) for v in values] for name, values in found.items() if name not in COLUMNS} == {
+        name: rows[name] for name in ("pair", "step", "from_id", "to_id")
+    }
+
+
+def test_rows_of_a_traversal_and_of_a_map_say_where_they_are(runs):
+    for name in ("x.csv", "x.npz"):
+        done("sample", runs.gaussian, "--traverse", 4, "--output", name)
+        done("sample", runs.table, "--manifold", 3, "--output", f"map_{name}")
+    rows, arrays = table("x.csv"), np.load("x.npz")
+    assert list(rows)[:3] == ["unit", "step", "value"]
+    assert sorted(rows["unit"]) == sorted("012" * 4)
+    units = arrays["unit"]
+    assert np.array_equal(numbers(rows, "value")[:, 0], arrays["codes"][np.arange(12), units])
+    rows, arrays = table("map_x.csv"), np.load("map_x.npz")
+    assert list(rows) == ["z0", "z1", *COLUMNS]
+    assert np.array_equal(numbers(rows, "z0", "z1"), arrays["codes"])
+
+
 @pytest.mark.parametrize(
     ("run", "command", "message"),
     [

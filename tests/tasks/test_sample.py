@@ -180,3 +180,9 @@ def test_samples_of_a_table_have_its_columns(tmp_path):
     model = trained(tmp_path, table(60), raw={"columns": tuple("abcde")})
     sample(model, 4, output=tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text().startswith("a,b,c,d,e\n")
+
+
+def test_a_column_of_the_data_keeps_its_name_beside_those_of_a_walk(tmp_path):
+    model = trained(tmp_path, table(60), raw={"columns": ("a", "step", "c", "d", "e")})
+    traverse(model, steps=2, output=tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().startswith("unit,sample.step,value,a,step,c,d,e\n")
