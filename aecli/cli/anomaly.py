@@ -60,7 +60,10 @@ def score(
     checkpoint: CheckpointOption = "best",
     json: JsonOption = False,
 ) -> None:
-    """Score rows: id, score, p_value, is_anomaly."""
+    """Score rows: id, score, p_value, is_anomaly. Draws a histogram and, where labels tell, ROC curves.
+
+    The pictures of --data lie beside --output (scores.png, scores_roc.png), or in RUN/figures/<its name>/.
+    """
     from aecli.tasks.anomaly import judge
     from aecli.tasks.figures import draw_verdict
 
@@ -73,7 +76,7 @@ def score(
         typer.echo(_shown(report))
     for text in report["notes"]:
         note(f"warning: {text}")
-    for figure in draw_verdict(trained, verdict):
+    for figure in draw_verdict(trained, verdict, data, output):
         if not context.obj["quiet"]:
             note(str(figure))
 

@@ -172,7 +172,7 @@ def test_samples_of_images_are_written_as_a_sheet(tmp_path):
 
 @pytest.mark.parametrize("task", [lambda m, p: sample(m, 4, output=p), lambda m, p: traverse(m, output=p)])
 def test_a_table_gets_no_sheet(task, tmp_path):
-    with pytest.raises(UserError, match=r"use \.npy, \.npz or \.csv"):
+    with pytest.raises(UserError, match=r"use \.npy, \.npz, \.csv or \.parquet"):
         task(trained(tmp_path, table(60)), tmp_path / "x.png")
 
 
