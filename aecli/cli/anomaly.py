@@ -22,6 +22,7 @@ from aecli.cli.common import (
     open_trained,
     print_json,
     table,
+    warned,
 )  # fmt: skip
 
 app = typer.Typer(help="Find what does not belong.", no_args_is_help=True, rich_markup_mode=None)
@@ -75,7 +76,7 @@ def score(
     else:
         typer.echo(_shown(report))
     for text in report["notes"]:
-        note(f"warning: {text}")
+        warned(text)
     for figure in draw_verdict(trained, verdict, data, output):
         if not context.obj["quiet"]:
             note(str(figure))

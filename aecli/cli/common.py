@@ -31,7 +31,7 @@ def open_trained(run: str, root: Path, checkpoint: str = "best") -> Trained:
     """The trained autoencoder that RUN means."""
     from aecli.api import open_run
 
-    return open_run(run, output=root, checkpoint=checkpoint, warn=lambda text: note(f"warning: {text}")).trained
+    return open_run(run, output=root, checkpoint=checkpoint, warn=warned).trained
 
 
 def print_json(value: Any) -> None:
@@ -62,6 +62,11 @@ def written(run: Trained, output: Path, rows: int, json: bool) -> None:
 def note(text: str) -> None:
     """A line on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def warned(text: str) -> None:
+    """A warning on stderr, with --quiet too: it says how far a result can be trusted."""
+    note(f"warning: {text}")
 
 
 def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> str:

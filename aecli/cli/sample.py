@@ -14,8 +14,8 @@ from aecli.cli.common import (
     Root,
     RunArgument,
     SeedOption,
-    note,
     open_trained,
+    warned,
     written,
 )
 
@@ -72,5 +72,5 @@ def command(
     elif manifold:
         found = sample.manifold(trained, manifold, output)
     else:
-        found = sample.sample(trained, count or 64, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
+        found = sample.sample(trained, count or 64, sampler, seed, output, warn=warned)
     written(trained, output, len(found.samples), json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -17,7 +17,7 @@ from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
 from aecli.experiment import Experiment, Loaded, load
 from aecli.runs.files import write_whole
-from aecli.runs.find import open_run
+from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
 from aecli.training.progress import Progress, Silent
@@ -60,7 +60,7 @@ def train(
     for text in dataset.notes:
         progress.say(text)
     use_cache()
-    loaded = _with_start(loaded, Path(output))
+    loaded = _with_start(loaded, Path(output), progress)
     device = _device(loaded)
     refuse_too_large(loaded, dataset, device)
     run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
@@ -83,12 +83,17 @@ def resume(
     output: str | Path = "outputs",
     progress: Progress | None = None,
     figures: bool = True,
+    warn: Callable[[str], None] | None = None,
 ) -> Result:
-    """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates."""
+    """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates.
+
+    `latest` is the newest run that is not complete, if there is one; with overrides, which may go on with a complete
+    one too, the newest. `warn` is told where the first is not the newest.
+    """
     from aecli.training.devices import use_cache
 
     progress = progress or Silent()
-    run = open_run(text, Path(output))
+    run = open_run(text, Path(output), None if overrides else UNFINISHED, warn or progress.say)
     with run.locked():
         record = run.record
         if record.get("status") == "completed" and not overrides:
@@ -181,13 +186,13 @@ def _device(loaded: Loaded) -> Any:
         return choose(loaded.experiment.training.device)
 
 
-def _with_start(loaded: Loaded, root: Path) -> Loaded:
-    """`training.initialize_from` as the path of its run: `latest` means the latest before this one is made."""
+def _with_start(loaded: Loaded, root: Path, progress: Progress) -> Loaded:
+    """`training.initialize_from` as the path of its run: `latest` means the latest trained before this one is made."""
     experiment = loaded.experiment
     if experiment.training.initialize_from is None:
         return loaded
     with blamed_on(loaded.document, ("training", "initialize_from")):
-        path = str(open_run(experiment.training.initialize_from, root).path)
+        path = str(open_run(experiment.training.initialize_from, root, TRAINED, progress.say).path)
     training = experiment.training.model_copy(update={"initialize_from": path})
     return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
 
