@@ -137,7 +137,17 @@ class Reporter:
         if self.quiet:
             return
         if self.bar:
-            self.bar.console.print(text, markup=False, highlight=False)
+            self._above(text)
         elif not text.startswith("epoch ") or now - self.last >= self.SECONDS:
             self.last = now
             note(text)
+
+    def warn(self, text: str) -> None:
+        """A warning, with --quiet too."""
+        if self.bar:
+            self._above(f"warning: {text}")
+        else:
+            warned(text)
+
+    def _above(self, text: str) -> None:
+        self.bar.console.print(text, markup=False, highlight=False)

@@ -15,7 +15,6 @@ from aecli.cli.common import (
     RunArgument,
     print_json,
     told_when_stopped,
-    warned,
 )
 
 NAME = "resume"
@@ -35,7 +34,7 @@ def command(
     from aecli.tasks.train import resume
 
     with told_when_stopped(json), Reporter(context.obj["quiet"]) as progress:
-        result = resume(run, overrides, output=output, progress=progress, warn=warned)
+        result = resume(run, overrides, output=output, progress=progress)
     if json:
         print_json(result.to_dict())
     else:

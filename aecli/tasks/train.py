@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import reduce
@@ -83,17 +83,16 @@ def resume(
     output: str | Path = "outputs",
     progress: Progress | None = None,
     figures: bool = True,
-    warn: Callable[[str], None] | None = None,
 ) -> Result:
     """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates.
 
     `latest` is the newest run that is not complete, if there is one; with overrides, which may go on with a complete
-    one too, the newest. `warn` is told where the first is not the newest.
+    one too, the newest.
     """
     from aecli.training.devices import use_cache
 
     progress = progress or Silent()
-    run = open_run(text, Path(output), None if overrides else UNFINISHED, warn or progress.say)
+    run = open_run(text, Path(output), None if overrides else UNFINISHED, progress.warn)
     with run.locked():
         record = run.record
         if record.get("status") == "completed" and not overrides:
@@ -192,7 +191,7 @@ def _with_start(loaded: Loaded, root: Path, progress: Progress) -> Loaded:
     if experiment.training.initialize_from is None:
         return loaded
     with blamed_on(loaded.document, ("training", "initialize_from")):
-        path = str(open_run(experiment.training.initialize_from, root, TRAINED, progress.say).path)
+        path = str(open_run(experiment.training.initialize_from, root, TRAINED, progress.warn).path)
     training = experiment.training.model_copy(update={"initialize_from": path})
     return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
 
@@ -273,7 +272,7 @@ def _fitted(
     experiment, clock = loaded.experiment, Clock()
     with stop_requests() as stop:
         trainer = Trainer(experiment, dataset, run, progress, device, clock)
-        saved = checkpoint.latest_good(run.checkpoints, progress.say)
+        saved = checkpoint.latest_good(run.checkpoints, progress.warn)
         if saved is None:
             state, memory = trainer.initial(), Memory()
             if experiment.training.initialize_from:

@@ -66,6 +66,17 @@ def test_score_of_a_file_keeps_order_and_ids(runs):
     assert "16 held-out normal rows support a false-positive rate of 0.0588 or more, not 0.01" in found["notes"][0]
 
 
+def test_warnings_are_said_even_to_the_quiet(runs):
+    found = done("--quiet", "anomaly", "score", runs.table)
+    assert "warning: 16 held-out normal rows support a false-positive rate of 0.0588 or more" in found.err
+    assert "score_histogram.png" not in found.err
+    tiny = ("training.epochs=1", "model.encoder.widths=[4]", "model.bottleneck.size=2")
+    fitted = done("--quiet", "anomaly", "fit", bare(), *tiny)
+    assert all(line.startswith("warning: ") for line in fitted.err.splitlines())
+    assert "no label says which rows are normal" in fitted.err
+    assert "warnings" in done("--help").out
+
+
 def test_figures_of_other_rows_leave_those_of_the_test_split(runs):
     done("anomaly", "score", runs.anomaly)
     own = {path: path.read_bytes() for path in (runs.anomaly / "figures").glob("*.png")}
