@@ -112,7 +112,7 @@ class Run:
         edited into none.
         """
         _ = self.config_text  # raises where the file itself is damaged
-        return load(self.config_path, overrides)
+        return load(self.config_path, overrides, strict=False)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

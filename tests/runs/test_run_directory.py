@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aecli.config.problems import DamagedError, Exit, UserError
+from aecli.experiment import load
 from aecli.runs import Run, list_runs, open_run
 from aecli.runs import run as run_module
 from aecli.runs.find import TRAINED, UNFINISHED
@@ -307,3 +308,11 @@ def test_latest_is_the_newest_run_that_can_do_what_is_wanted(tmp_path):
     assert open_run("latest", tmp_path) == new
     assert open_run(str(new.path), tmp_path, TRAINED, said.append) == new
     assert said == []
+
+
+def test_a_run_of_before_stays_readable_though_its_config_has_a_key_without_effect(tmp_path):
+    text = "data: {source: digits}\nobjective: {rate: {weight: 0.5}}\n"
+    run = Run.create(tmp_path, "a", text, {})
+    assert run.config().experiment.objective.rate.weight == 0.5
+    with pytest.raises(UserError, match="has no rate"):
+        load(run.config_path)
