@@ -20,6 +20,7 @@ from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
+from aecli.tasks.start import initialized
 from aecli.training.progress import Progress, Silent
 
 # What a resumed run cannot change: what it is, and what an epoch is.
@@ -277,25 +278,8 @@ def _fitted(
             state, memory = trainer.initial(), Memory()
             if experiment.training.initialize_from:
                 with blamed_on(loaded.document, ("training", "initialize_from")):
-                    state = _initialized(state, experiment.training.initialize_from, root)
+                    state = initialized(state, experiment.training.initialize_from, root)
         else:
             state, memory = trainer.put(restore(trainer.program, experiment, saved[1])), Memory(**saved[2])
         trainer.fit(state, memory, stop)
     return clock.timings()
-
-
-def _initialized(state: Any, source: str, root: Path) -> Any:
-    """The initial state with the parameters and variables of another run of the same architecture."""
-    import jax
-
-    from aecli.training.trained import open_trained
-
-    other = open_trained(open_run(source, root)).weights
-    for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
-        ours, others = (jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (mine, theirs))
-        if ours != others:
-            raise UserError(Problem(f"the run {source} has another architecture", hint="the shapes must agree"))
-    average = other.parameters if state.average else {}
-    # Copies: the state is donated to the compiled chunk, and no array may be given away twice.
-    return jax.tree.map(lambda leaf: leaf + 0, state._replace(
-        parameters=other.parameters, variables=other.variables, average=average))  # fmt: skip
