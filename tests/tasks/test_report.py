@@ -8,9 +8,10 @@ import pytest
 from aecli.config.dump import to_yaml
 from aecli.config.problems import UserError
 from aecli.report.html import render
+from aecli.report.html.numbers import digits
 from aecli.runs.files import to_json, write_whole
 from aecli.tasks.report import report
-from aecli.tasks.report.rows import cell_errors, evenly
+from aecli.tasks.report.rows import cell_errors, evenly, values
 from aecli.tasks.report.write import content
 from tests.tasks.small import GAUSSIAN, pixels, table, trained
 
@@ -50,7 +51,7 @@ def written(found):
 def test_every_kind_of_run_has_its_sections(case):
     name, run = case
     found = content(run)
-    assert (found.code_map is None) == (name == "one unit")
+    assert (found.code_map is None) == (name == "one unit") == (found.code_histogram is not None)
     image = run.features.kind == "image" and name != "two channels"
     assert bool(found.examples) == (found.samples is not None) == image
     assert (found.columns is not None) == (found.worst is not None) == (run.features.kind == "table")
@@ -87,6 +88,23 @@ def test_the_worst_rows_are_the_worst(tmp_path):
     order = np.argsort(-errors)[:10]
     assert [row.id for row in found.rows] == [str(rows.ids[i]) for i in order]
     np.testing.assert_allclose(found.errors, errors[order], rtol=1e-5)
+
+
+def test_zeros_of_a_standardised_column_are_printed_as_zeros(tmp_path):
+    x = np.random.default_rng(0).integers(0, 4, (400, 3)) * [0.1, 1.0, 1e6] - [0.0, 1.0, 0.0]
+    x[::2, 0] = 0
+    run = written(trained(tmp_path, x))
+    rows = run.split("train")[1]
+    seen = values(run, rows.x)
+    for row, number in zip(seen, rows.rows, strict=True):
+        assert row == [digits(float(np.float32(v))) for v in x[number]]
+
+
+def test_the_histogram_of_a_code_of_one_unit_is_on_the_page(tmp_path):
+    run = written(trained(tmp_path, table(60), model=ONE_UNIT))
+    page = render([content(run)], "a test")
+    assert "A code of one unit lies on a line and has no map" in page
+    assert "unit 0 of the code" in page
 
 
 def test_a_walk_moves_one_unit_alone(tmp_path):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 RUNS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)  # a colour for each run side by side; the letters tell them too
 SPLITS = {"train": (BLUE, "solid"), "validation": (VERMILLION, "dashed"), "test": (GREEN, "dotted")}
-DASHES = {"train": "dotted", "validation": "solid", "test": "dashed"}
+OTHER = (PURPLE, "dashdot")
 BASELINES = ((ORANGE, "dashed"), (GREEN, "dashdot"), (PURPLE, "dotted"))
 POINTS = 400  # of a ROC curve: more cannot be seen
 
@@ -191,10 +191,9 @@ def legend(runs: Sequence[tuple[str, Lines, int | None]]) -> list[dict[str, str]
 
 
 def _look(split: str, run: int, runs: int) -> tuple[str, str]:
-    """Colour and dash of a line: of one run a colour for each split, of several a colour for each run."""
-    if runs == 1:
-        return SPLITS.get(split, (PURPLE, "dashdot"))
-    return RUNS[run % len(RUNS)], DASHES.get(split, "dashdot")
+    """Colour and dash of a line: a dash for each split; a colour for each split of one run, or for each of several."""
+    colour, dash = SPLITS.get(split, OTHER)
+    return (colour if runs == 1 else RUNS[run % len(RUNS)]), dash
 
 
 __all__ = ["curves", "histogram", "legend", "roc", "told"]

@@ -163,5 +163,6 @@ class RunContent:
     walks: Sequence[Walk] = ()
     walk_note: str = ""
     code_map: CodeMap | None = None
+    code_histogram: Columns | None = None  # of a code of one unit, which has no map
     anomalies: Anomalies | None = None
     notes: Sequence[str] = ()
