@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
 
 from aecli.data.describe import counts
 from aecli.experiment import name_of
@@ -174,10 +175,18 @@ def _evaluation(found: Found) -> Choices:
         made["evaluation.metrics"] = Choice(["reconstruction", "representation"], why)
     held = found.dataset.validation
     rows = round(len(held) * found.rows / max(found.looked, 1)) if held is not None else 0
+    made["anomaly"] = _rate(rows)
+    return made
+
+
+def _rate(rows: int) -> Choice:
+    """The lowest rate that so many held-out rows can hold: of n, a p-value is 1 / (n + 1) at least."""
     rate = next((r for r in RATES if r * (rows + 1) >= 1), RATES[-1])
     why = f"`aecli anomaly fit` flags this share of normal rows; the {rows:,} held-out rows support it"
-    made["anomaly"] = Choice({"score": "reconstruction", "false_positive_rate": rate}, why)
-    return made
+    if rate * (rows + 1) < 1:
+        held = f"{rows} row is" if rows == 1 else f"{rows} rows are"
+        why = f"`aecli anomaly fit` can flag nothing yet: {held} held out, and this rate needs {ceil(1 / rate) - 1}"
+    return Choice({"score": "reconstruction", "false_positive_rate": rate}, why)
 
 
 def usual(found: Found) -> str | None:
