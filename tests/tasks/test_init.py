@@ -199,6 +199,34 @@ def test_images_are_sampled_from_and_dark_ones_are_scaled():
     assert (found.data.scale, found.model.bottleneck.kind) == ("auto", "gaussian")
 
 
+def test_codes_of_coloured_images_are_brought_to_the_prior():
+    rng = np.random.default_rng(0)
+    np.save("colour.npy", rng.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8))
+    found = config("colour.npy")
+    encoder, decoder = (part.model_dump() for part in (found.model.encoder, found.model.decoder))
+    assert (encoder["norm"], decoder["norm"]) == ("batch", "none")
+    assert encoder["widths"] == decoder["widths"][::-1]
+    steps = found.training.epochs * -(-found_rows("colour.npy") // found.training.batch_size)
+    weight = found.objective.rate.model_dump()["weight"]
+    assert (weight["start"], weight["end"], weight["steps"]) == (50.0, 1.0, steps // 2)
+    train = look("colour.npy", {}).dataset.train.x.reshape(-1, 192)
+    sixteenth = np.linalg.eigvalsh(np.cov(train.T, bias=True))[-16]
+    assert found.objective.reconstruction.model_dump()["variance"] == pytest.approx(sixteenth / 10, rel=0.2)
+
+
+def test_grey_images_are_left_as_they_are():
+    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, (60, 16, 16), dtype=np.uint8))
+    found = config("grey.npy")
+    assert found.objective.reconstruction.kind == "bernoulli"
+    assert found.model.encoder.model_dump()["norm"] == "none"
+    assert found.objective.rate.model_dump()["weight"] == 1.0
+
+
+def found_rows(source: str) -> int:
+    """Its training rows."""
+    return len(look(source, {}).dataset.train)
+
+
 @pytest.mark.parametrize(
     ("sizes", "modes", "image"),
     [
