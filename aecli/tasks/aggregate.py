@@ -42,8 +42,8 @@ class Aggregate:
     @property
     def said(self) -> str:
         """For a caption."""
-        verdict = "it does not fit them" if self.far else "it fits them"
-        return f"the training codes are {digits(self.misfit, 2)} nats per unit from it: {verdict}"
+        verdict = "far: it does not fit them" if self.far else "near"
+        return f"by mean and variance the training codes are {digits(self.misfit, 2)} nats per unit from it, {verdict}"
 
 
 def aggregate_of(trained: Trained) -> Aggregate:

@@ -34,7 +34,7 @@ def test_the_measure_is_the_mean_divergence_of_the_moments(rows, tmp_path):
 def test_far_is_above_a_tenth_of_a_nat(misfit, far, said):
     found = Aggregate(np.zeros(2), np.ones(2), misfit)
     assert found.far == far
-    assert found.said.startswith(f"the training codes are {said}")
+    assert found.said.startswith(f"by mean and variance the training codes are {said}")
     assert found.said.endswith("does not fit them") == far
 
 

@@ -114,8 +114,8 @@ def test_draws_of_the_prior_stand_beside_those_of_the_mixture(make, tmp_path):
     run = written(trained(tmp_path, make(), model=GAUSSIAN))
     found = content(run)
     captions = found.columns.captions if found.columns else [sheet.caption for sheet in found.samples]
-    assert "draws from the prior; the training codes are " in captions[0]
-    assert captions[0].endswith("it does not fit them" if aggregate_of(run).far else "it fits them")
+    assert "draws from the prior; by mean and variance the training codes are " in captions[0]
+    assert captions[0].endswith("it does not fit them" if aggregate_of(run).far else ", near")
     assert "draws from the mixture of Gaussians fitted to the training codes" in captions[1]
     prior, mixture = (sample(run, 64, name) for name in ("prior", "mixture"))
     if found.columns:

@@ -45,8 +45,8 @@ def _marginal(found: Columns, j: int) -> Marginal:
     compared = _numbers if data.dtype.kind in "fM" else _categories
     heights, low, high, told = compared([data, *made], found.captions)
     top = max(float(h.max()) for h in heights) or 1.0
-    paths = (_path(h / top) if h.any() else "" for h in heights)
-    return Marginal(str(found.names[j]), low, high, *paths, found.quality[j], f"{found.names[j]}: {told}")
+    known, drawn, beside = (_path(h / top) if h.any() else "" for h in heights)
+    return Marginal(str(found.names[j]), low, high, known, drawn, beside, found.quality[j], f"{found.names[j]}: {told}")
 
 
 def _numbers(
