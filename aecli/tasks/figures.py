@@ -28,7 +28,8 @@ DRAWN = 64
 
 def draw_run(trained: Trained) -> list[Path]:
     """Every figure that training leaves in `figures/`, from the test split (else validation, else train)."""
-    from aecli.tasks.sample import interpolate, sample
+    from aecli.tasks.draws import draws
+    from aecli.tasks.sample import interpolate
 
     folder, name = trained.run.figures, trained.experiment.name
     folder.mkdir(exist_ok=True)
@@ -49,10 +50,9 @@ def draw_run(trained: Trained) -> list[Path]:
         )
     )  # fmt: skip
     many = DRAWN if trained.features.kind == "image" else SHOWN
-    found = sample(trained, many)
+    found = [(made.samples, text) for made, text in draws(trained, many)]
     data = None if trained.features.kind == "image" else _display(trained, shown)
-    title = f"{name}: samples ({found.sampler})"
-    drawn.append(figures.samples(found.samples, folder / "samples.png", data=data, columns=columns, title=title))
+    drawn.append(figures.samples(found, folder / "samples.png", data=data, columns=columns, title=f"{name}: samples"))
     if pairs := min(8, len(rows.x) // 2):
         walk = interpolate(trained, pairs=pairs)
         ways = walk.samples.reshape(pairs, walk.columns, *trained.features.shape)

@@ -13,6 +13,7 @@ import numpy as np
 
 from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.report.sheet import check_drawable, contact_sheet
+from aecli.tasks.aggregate import tell
 from aecli.tasks.codes import training_codes
 from aecli.tasks.mixture import mixture_of
 from aecli.tasks.output import check_output, columns_of, write_csv, write_npy, write_npz, write_parquet, write_png
@@ -82,13 +83,15 @@ def sample(
     """`count` new rows: z from the prior, or from the mixture fitted to the training codes, then the
     decoder's mean.
 
-    `auto` is the prior where the bottleneck has one, else the mixture. UserError for a prior that is not
-    there.
+    `auto` is the prior where the bottleneck has one, else the mixture; it warns where the codes are far from that
+    prior. UserError for a prior that is not there.
     """
     path = _checked(trained, output)
     _at_least("--count", count, 1)
     _affordable(trained, count)
-    sampler = _sampler(trained, sampler)
+    asked, sampler = sampler, _sampler(trained, sampler)
+    if warn and (asked, sampler) == ("auto", "prior"):
+        tell(trained, warn)
     codes = _prior_codes(trained, count, seed) if sampler == "prior" else mixture_of(trained, warn).sample(count, seed)
     return _decoded(trained, codes, ceil(sqrt(count)), sampler, path)
 

@@ -81,7 +81,7 @@ def _run(i: int, run: RunContent, count: int, drawn: dict[str, Any], maps: list[
         "content": run, "id": f"run-{i}", "letter": letter, "colour": charts.RUNS[i % len(charts.RUNS)],
         "label": run.name if count == 1 else f"{letter} {run.name}", "recipe": recipe(run),
         "status": str(run.record.get("status")), "examples": [views.examples(e) for e in run.examples],
-        "samples": run.samples and views.sheet(run.samples), "plane": run.plane and views.sheet(run.plane),
+        "samples": [views.sheet(found) for found in run.samples], "plane": run.plane and views.sheet(run.plane),
         "walks": views.walks(run), "marginals": marginals(run.columns) if run.columns else [],
         "histogram": marginals(run.code_histogram) if run.code_histogram else [],
         "map": None, "anomalies": None, "charts": {},
