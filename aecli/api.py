@@ -105,12 +105,16 @@ def open_run(
     checkpoint: str = "best",
     warn: Callable[[str], None] | None = None,
 ) -> OpenRun:
-    """Open a run: its directory, a unique prefix of its name under `output`, or `latest`."""
+    """Open a run: its directory, a unique prefix of its name under `output`, or `latest`: the newest that has a
+    checkpoint. `warn` is told what is not as it might be expected.
+    """
+    from aecli.runs.find import TRAINED
     from aecli.runs.find import open_run as find
     from aecli.training.devices import use_cache
 
     use_cache()
-    return OpenRun(_open_trained(find(str(run), Path(output)), checkpoint, warn))
+    found = find(str(run), Path(output), TRAINED, warn or (lambda text: None))
+    return OpenRun(_open_trained(found, checkpoint, warn))
 
 
 def _opened(result: Result) -> OpenRun:

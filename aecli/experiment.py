@@ -19,7 +19,7 @@ from aecli.model.networks.network import Precision
 from aecli.model.penalties import PENALTIES
 from aecli.model.priors import PRIORS
 from aecli.model.reconstructions import RECONSTRUCTIONS
-from aecli.model.spec import Model, Objective, conflicts, term_names
+from aecli.model.spec import Model, Objective, conflicts, idle, term_names
 from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
 
 # Every registry of the formula, in the order it is read.
@@ -126,8 +126,13 @@ def name_of(path: str | Path) -> str:
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "run"
 
 
-def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] | None = None) -> Loaded:
-    """Read, override, check: every problem in one pass, each with its place (UserError)."""
+def load(
+    config: str | Path | dict[str, Any] | Experiment, overrides: list[str] | None = None, *, strict: bool = True
+) -> Loaded:
+    """Read, override, check: every problem in one pass, each with its place (UserError).
+
+    `strict` refuses keys that have no effect; in the config of a run that there is they do no harm any more.
+    """
     from aecli.config.document import from_value
     from aecli.config.overrides import apply
     from aecli.config.problems import Problem, UserError, did_you_mean
@@ -142,6 +147,7 @@ def load(config: str | Path | dict[str, Any] | Experiment, overrides: list[str] 
     if "name" not in experiment.model_fields_set and not isinstance(config, dict):
         experiment = experiment.model_copy(update={"name": name_of(config)})
     found = conflicts(experiment.model, experiment.objective)
+    found += idle(experiment.model, experiment.objective) if strict else []
     if experiment.anomaly.score == "likelihood" and not experiment.model.bottleneck.stochastic:
         found.append((("anomaly", "score"), "a likelihood needs a stochastic bottleneck, e.g. gaussian"))
     stop = experiment.training.stop_early

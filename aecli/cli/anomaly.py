@@ -22,6 +22,7 @@ from aecli.cli.common import (
     open_trained,
     print_json,
     table,
+    warned,
 )  # fmt: skip
 
 app = typer.Typer(help="Find what does not belong.", no_args_is_help=True, rich_markup_mode=None)
@@ -60,7 +61,10 @@ def score(
     checkpoint: CheckpointOption = "best",
     json: JsonOption = False,
 ) -> None:
-    """Score rows: id, score, p_value, is_anomaly."""
+    """Score rows: id, score, p_value, is_anomaly. Draws a histogram and, where labels tell, ROC curves.
+
+    The pictures of --data lie beside --output (scores.png, scores_roc.png), or in RUN/figures/<its name>/.
+    """
     from aecli.tasks.anomaly import judge
     from aecli.tasks.figures import draw_verdict
 
@@ -72,8 +76,8 @@ def score(
     else:
         typer.echo(_shown(report))
     for text in report["notes"]:
-        note(f"warning: {text}")
-    for figure in draw_verdict(trained, verdict):
+        warned(text)
+    for figure in draw_verdict(trained, verdict, data, output):
         if not context.obj["quiet"]:
             note(str(figure))
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -51,7 +52,10 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def options(
     context: typer.Context,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but results and errors.")] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Say only results, errors, and warnings: how far to trust a result."),
+    ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
@@ -66,9 +70,11 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         app(arguments, prog_name="aecli")
     except SystemExit as ended:  # how typer ends: done, or a usage error that it has shown
+        if isinstance(ended.__context__, BrokenPipeError):  # which typer turns into exit 1
+            return _unheard()
         return ended.code if isinstance(ended.code, int) else 0
     except BrokenPipeError:
-        return 0  # the reader of a pipe has gone: nothing is left to say, and nobody to say it to
+        return _unheard()
     except MemoryError:
         return _say("error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
     except Exception as error:
@@ -84,6 +90,27 @@ def run(arguments: list[str] | None = None) -> int:
 def _say(text: str, code: int) -> int:
     sys.stderr.write(text + "\n")
     return code
+
+
+def _unheard() -> int:
+    """The reader of a pipe has gone (`aecli list | head`): nothing is left to say, and nobody to say it to.
+
+    What is still buffered goes nowhere; Python would else try once more as it ends, and say that it cannot.
+    """
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.__stdout__, sys.__stderr__):
+        if stream is not None and _gone(stream):
+            os.dup2(nowhere, stream.fileno())
+    os.close(nowhere)
+    return 0
+
+
+def _gone(stream: TextIO) -> bool:
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        return True
+    return False
 
 
 def _terminate(number: int, frame: Any) -> None:

@@ -31,7 +31,7 @@ def open_trained(run: str, root: Path, checkpoint: str = "best") -> Trained:
     """The trained autoencoder that RUN means."""
     from aecli.api import open_run
 
-    return open_run(run, output=root, checkpoint=checkpoint, warn=lambda text: note(f"warning: {text}")).trained
+    return open_run(run, output=root, checkpoint=checkpoint, warn=warned).trained
 
 
 def print_json(value: Any) -> None:
@@ -62,6 +62,11 @@ def written(run: Trained, output: Path, rows: int, json: bool) -> None:
 def note(text: str) -> None:
     """A line on stderr."""
     sys.stderr.write(text + "\n")
+
+
+def warned(text: str) -> None:
+    """A warning on stderr, with --quiet too: it says how far a result can be trusted."""
+    note(f"warning: {text}")
 
 
 def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> str:
@@ -132,7 +137,17 @@ class Reporter:
         if self.quiet:
             return
         if self.bar:
-            self.bar.console.print(text, markup=False, highlight=False)
+            self._above(text)
         elif not text.startswith("epoch ") or now - self.last >= self.SECONDS:
             self.last = now
             note(text)
+
+    def warn(self, text: str) -> None:
+        """A warning, with --quiet too."""
+        if self.bar:
+            self._above(f"warning: {text}")
+        else:
+            warned(text)
+
+    def _above(self, text: str) -> None:
+        self.bar.console.print(text, markup=False, highlight=False)

@@ -52,7 +52,7 @@ def _text(data: str | None, overrides: list[str], output: Path | None, recipe: s
         if overrides:
             hint = f"give {' '.join(overrides)} to `aecli train`, or change the copy"
             raise UserError(Problem("a recipe is copied as it is, without KEY=VALUE", None, hint))
-        return copied(recipe, data)
+        return copied(recipe, data, (lambda text: None) if quiet else note)
     if data is None:
         hint = "aecli init data.csv -o c.yaml; aecli init --recipe list shows the recipes"
         raise UserError(Problem("nothing to write a config for: DATA or --recipe is missing", None, hint))

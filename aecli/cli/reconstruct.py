@@ -25,7 +25,7 @@ NAME = "reconstruct"
 def command(
     run: RunArgument,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file, or a folder of images.")
+        Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file, or a folder of PNGs.")
     ],
     data: DataOption = None,
     split: SplitOption = None,

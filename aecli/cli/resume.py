@@ -7,7 +7,15 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, RunArgument, print_json, told_when_stopped
+from aecli.cli.common import (
+    OUTPUTS,
+    JsonOption,
+    Overrides,
+    Reporter,
+    RunArgument,
+    print_json,
+    told_when_stopped,
+)
 
 NAME = "resume"
 
@@ -19,7 +27,10 @@ def command(
     output: Annotated[Path, typer.Option("--output", "--runs", help="The folder that holds the runs.")] = OUTPUTS,
     json: JsonOption = False,
 ) -> None:
-    """Go on with a run that was stopped; with training.epochs=N, train on."""
+    """Go on with a run that was stopped; with training.epochs=N, train on.
+
+    Without overrides `latest` is the newest run that is not complete.
+    """
     from aecli.tasks.train import resume
 
     with told_when_stopped(json), Reporter(context.obj["quiet"]) as progress:

@@ -14,8 +14,8 @@ from aecli.cli.common import (
     Root,
     RunArgument,
     SeedOption,
-    note,
     open_trained,
+    warned,
     written,
 )
 
@@ -24,7 +24,9 @@ NAME = "sample"
 
 def command(
     run: RunArgument,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .npy, .npz or .csv file, or a .png of images.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file, or a .png of images.")
+    ],
     count: Annotated[
         int | None, typer.Option("--count", "-n", min=1, help="How many to draw (64), or pairs to walk between (8).")
     ] = None,
@@ -33,15 +35,20 @@ def command(
     ] = "auto",
     interpolate: Annotated[
         int | None,
-        typer.Option("--interpolate", min=2, metavar="STEPS", help="Walk between pairs of rows."),
+        typer.Option(
+            "--interpolate",
+            min=2,
+            metavar="STEPS",
+            help="Walk between pairs of rows (pair, step, from_id, to_id).",
+        ),
     ] = None,
     traverse: Annotated[
         int | None,
-        typer.Option("--traverse", min=2, metavar="STEPS", help="Vary each unit of the code."),
+        typer.Option("--traverse", min=2, metavar="STEPS", help="Vary each unit of the code (unit, step, value)."),
     ] = None,
     manifold: Annotated[
         int | None,
-        typer.Option("--manifold", min=2, metavar="STEPS", help="A grid over a code of size 2."),
+        typer.Option("--manifold", min=2, metavar="STEPS", help="A grid over a code of size 2 (z0, z1)."),
     ] = None,
     seed: SeedOption = 0,
     runs: Root = OUTPUTS,
@@ -65,5 +72,5 @@ def command(
     elif manifold:
         found = sample.manifold(trained, manifold, output)
     else:
-        found = sample.sample(trained, count or 64, sampler, seed, output, warn=lambda text: note(f"warning: {text}"))
+        found = sample.sample(trained, count or 64, sampler, seed, output, warn=warned)
     written(trained, output, len(found.samples), json)

@@ -22,9 +22,10 @@ from aecli.data.scan import blocks_of, scan, size_of, streams
 from aecli.data.sources import read
 from aecli.data.spec import Data
 from aecli.data.splits import divide
+from aecli.data.truth import anomaly_label
 
 if TYPE_CHECKING:
-    from jaxtyping import Bool, Float32, Int, Shaped
+    from jaxtyping import Float32, Int, Shaped
 
 
 @dataclass(frozen=True)
@@ -111,8 +112,17 @@ def assemble(raw: Raw, spec: Data) -> Dataset:
         train=as_split(raw, features, spec, train, "train"),
         validation=None if validation is None else as_split(raw, features, spec, validation, "validation"),
         test=tested, features=features, class_names=known, anomaly_label=anomaly_label(spec, known),
-        sha256=content_hash(raw), source=spec.source, spec=spec, notes=raw.notes,
+        sha256=content_hash(raw), source=spec.source, spec=spec, notes=(*raw.notes, *_unlabelled(raw, spec, test)),
     )  # fmt: skip
+
+
+def _unlabelled(raw: Raw, spec: Data, test: np.ndarray | None) -> tuple[str, ...]:
+    """How many rows have no label, and how many of these `data.classes` leaves out."""
+    if raw.labels is None:
+        return ()
+    missing = names.unlabelled(raw.labels)
+    tested = 0 if test is None else names.unlabelled(raw.labels[test])
+    return names.unlabelled_note(missing, len(raw.labels), None if spec.classes is None else missing - tested)
 
 
 def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -> Split:
@@ -142,7 +152,9 @@ def wanted(features: Features, spec: Data) -> Want:
     """What to read for a run with these features: its columns and their kinds; labels and ids only if there."""
     own = tuple((f.name, f.kind) for f in features.fields or ())
     aside = tuple(pair for pair in spec.columns.items() if pair[1] in ("carry", "drop"))
-    want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False, kinds=own + aside)
+    formats = tuple((f.name, f.format) for f in features.fields or ())
+    want = replace(Want.of(spec), columns=features.columns, width=prod(features.shape), strict=False)
+    want = replace(want, kinds=own + aside, formats=formats)
     if features.columns and all(name.isdecimal() for name in features.columns):
         want = replace(want, header=False)  # numbered, not named: no row of a few can be told from names
     if features.kind == "image" and len(features.shape) == 3:
@@ -181,30 +193,6 @@ def _check_kinds(raw: Raw, features: Features) -> None:
         if there != expected:
             text = f"column {features.name(j)!r} is {there} here, but the run was trained on it as {expected}"
             raise UserError(Problem(text, raw.place, "bring it into the form it had in training"))
-
-
-def is_anomaly(split: Split, spec: Data, class_names: tuple[str, ...] | None = None) -> Bool[np.ndarray, " n"] | None:
-    """Which rows are anomalies in truth, or None where the labels do not say.
-
-    With `data.classes`: those with any other label. Else label 1 or true, where the labels are exactly 0
-    and 1, or booleans (of this split and, as `class_names`, of the run).
-    """
-    if split.labels is None:
-        return None
-    if spec.classes is not None:
-        return ~names.among(split.labels, spec.classes)
-    known = {*names.class_names(split.labels), *(class_names or ())}
-    binary = split.labels.dtype.kind == "b" or (split.labels.dtype.kind in "iu" and known == {"0", "1"})
-    return split.labels.astype(bool) if binary else None
-
-
-def anomaly_label(spec: Data, known: tuple[str, ...]) -> str | None:
-    """How the truth about anomalies is derived, in words; None where it is not known."""
-    if spec.classes is not None:
-        return f"a label other than {', '.join(str(c) for c in spec.classes)}" if known else None
-    if known and (set(known) == {"0", "1"} or set(known) <= {"False", "True"}):
-        return f"the label {'1' if '0' in known else 'true'}"
-    return None
 
 
 def _divided(raw: Raw, spec: Data) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:

@@ -11,11 +11,13 @@ import numpy as np
 from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset, assemble, load
 from aecli.data.faults import nonfinite, problems
+from aecli.data.labels import labelled, unlabelled
 from aecli.data.raw import Field, Raw, Want
 from aecli.data.residency import choose
 from aecli.data.scan import size_of
 from aecli.data.sources import read
 from aecli.data.spec import Data
+from aecli.data.tables.styles import Style, example
 
 MANY = 40  # columns described one by one
 LISTED = 10  # columns or labels in a line of text
@@ -39,6 +41,7 @@ class Description:
     sha256: str | None = None
     splits: dict[str, int] = field(default_factory=dict)
     labels: dict[str, dict[str, int]] = field(default_factory=dict)
+    unlabelled: dict[str, int] = field(default_factory=dict)
     columns: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
@@ -65,8 +68,12 @@ class Description:
             lines.append(f"constant in training: {_short(self.constant)}")
         if self.splits:
             lines.append(", ".join(f"{name} {count}" for name, count in self.splits.items()))
-        lines += [f"{name} labels: {_short([f'{k}: {v}' for k, v in c.items()])}" for name, c in self.labels.items()]
-        return lines
+        return lines + [self._labels(name) for name in self.labels]
+
+    def _labels(self, split: str) -> str:
+        words = [f"{name}: {count}" for name, count in self.labels[split].items()]
+        missing = self.unlabelled.get(split, 0)
+        return f"{split} labels: {_short(words) or 'none'}" + (f" ({missing} unlabelled)" if missing else "")
 
     def to_dict(self) -> dict[str, Any]:
         """As plain values for JSON; problems as text."""
@@ -119,13 +126,14 @@ def described(raw: Raw, spec: Data, dataset: Dataset | None, found: list[Problem
         sha256=dataset.sha256 if dataset else None,
         splits={name: len(split) for name, split in splits.items()},
         labels={name: counts(split.labels) for name, split in splits.items() if split.labels is not None},
+        unlabelled={name: count for name, split in splits.items() if (count := unlabelled(split.labels))},
         columns=_columns(raw), notes=raw.notes, warnings=tuple(_warnings(raw, low, high)), problems=tuple(found or ()),
     )  # fmt: skip
 
 
 def counts(labels: np.ndarray) -> dict[str, int]:
     """How many rows have each label, in the order of the labels."""
-    values, number = np.unique(labels, return_counts=True)
+    values, number = np.unique(labels[labelled(labels)], return_counts=True)
     return {str(v): int(n) for v, n in zip(values, number, strict=True)}
 
 
@@ -135,10 +143,15 @@ def _columns(raw: Raw) -> dict[str, str]:
 
 
 def _kinds(fields: tuple[Field, ...], carried: tuple[str, ...]) -> dict[str, str]:
-    if all(f.kind == "numeric" for f in fields) and not carried:
+    if all(f.kind == "numeric" and not f.format for f in fields) and not carried:
         return {}
-    found = {f.name: f"{f.kind}, {len(f.values)} categories" if f.kind == "categorical" else f.kind for f in fields}
-    return found | dict.fromkeys(carried, "carried")
+    return {f.name: _kind(f) for f in fields} | dict.fromkeys(carried, "carried")
+
+
+def _kind(field: Field) -> str:
+    if field.kind == "categorical":
+        return f"{field.kind}, {len(field.values)} categories"
+    return f"{field.kind}, written {example(Style(field.kind, field.format))}" if field.format else field.kind
 
 
 def _range(raw: Raw) -> tuple[float | None, float | None]:

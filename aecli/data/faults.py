@@ -76,7 +76,7 @@ def _rows_problems(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
             hint = "each row needs exactly one"
             yield Problem(f"{len(values)} {what} for the {n} rows of {name}", raw.place, hint)
     if rows.labels is not None and len(rows.labels) == n:
-        yield from _missing_labels(raw, rows, name)
+        yield from _infinite_labels(raw, rows, name)
 
 
 def _empty_rows(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
@@ -85,12 +85,11 @@ def _empty_rows(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
         yield Problem(f"{name} holds nothing but holes", raw.place, "is it the right file, with the right separator?")
 
 
-def _missing_labels(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
+def _infinite_labels(raw: Raw, rows: Rows, name: str) -> Iterator[Problem]:
     assert rows.labels is not None
-    kind = rows.labels.dtype.kind
-    missing = np.flatnonzero(rows.labels == "" if kind == "U" else ~np.isfinite(rows.labels) if kind == "f" else [])
-    if len(missing):
-        named = ", ".join(str(i + 1) for i in missing[:SHOWN]) + (", ..." if len(missing) > SHOWN else "")
-        place: Place = raw.line(int(missing[0])) if rows is raw else raw.place
-        hint = f"label or drop these rows ({COUNTED})"
-        yield Problem(f"{name}: {len(missing)} labels are missing: row {named}", place, hint)
+    wrong = np.flatnonzero(np.isinf(rows.labels) if rows.labels.dtype.kind == "f" else [])
+    if len(wrong):
+        named = ", ".join(str(i + 1) for i in wrong[:SHOWN]) + (", ..." if len(wrong) > SHOWN else "")
+        place: Place = raw.line(int(wrong[0])) if rows is raw else raw.place
+        hint = f"label or drop these rows; no label is an empty cell or NaN ({COUNTED})"
+        yield Problem(f"{name}: {len(wrong)} labels are infinite: row {named}", place, hint)

@@ -193,7 +193,7 @@ class Features:
             "columns": tuple(fields["columns"]) if fields["columns"] else None,
             "shape": tuple(fields["shape"]),
             "constant_columns": tuple(fields["constant_columns"]),
-            "fields": tuple(Field(f["name"], f["kind"], tuple(f["values"])) for f in known) if known else None,
+            "fields": tuple(Field(**{**f, "values": tuple(f["values"])}) for f in known) if known else None,
             "profile": Profile.from_dict(profile) if profile else None,
         }  # fmt: skip
         return cls(**{**fields, **arrays, **rest})

@@ -119,7 +119,8 @@ def _fitted(found: Statistics, scale: Scale, numeric: Bool[np.ndarray, " d"]) ->
 
 
 def _safe(spread: Float[np.ndarray, " d"], shift: Float[np.ndarray, " d"], constant: tuple[int, ...]) -> np.ndarray:
-    """1 in place of a spread that is nothing but rounding: a constant column, or half of the values alike."""
-    safe = np.where(spread <= 10 * np.finfo(np.float64).eps * np.abs(shift), 1.0, spread)
+    """1 in place of a spread that is nothing but rounding, or too small for float32 to tell: all or half alike."""
+    least = np.maximum(10 * np.finfo(np.float64).eps * np.abs(shift), np.finfo(np.float32).tiny)
+    safe = np.where(spread <= least, 1.0, spread)
     safe[list(constant)] = 1.0
     return safe

@@ -33,11 +33,11 @@ def _network(value: Shaped[np.ndarray, " k"], half: int, keys: Shaped[np.ndarray
     bits, mask = np.uint64(half), np.uint64(2**half - 1)
     left, right = value >> bits, value & mask
     for key in keys:
-        left, right = right, left ^ (_mixed(right + key) & mask)
+        left, right = right, left ^ (mixed(right + key) & mask)
     return (left << bits) | right
 
 
-def _mixed(value: Shaped[np.ndarray, " k"]) -> np.ndarray:
+def mixed(value: Shaped[np.ndarray, " k"]) -> np.ndarray:
     """The finaliser of SplitMix64 (Steele et al. 2014)."""
     value = (value ^ (value >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     value = (value ^ (value >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

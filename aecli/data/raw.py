@@ -32,6 +32,7 @@ class Want:
     width: int | None = None
     strict: bool = True
     kinds: tuple[tuple[str, str], ...] = ()  # (column, kind) where the config, or the run, says it
+    formats: tuple[tuple[str, str], ...] = ()  # (column, how its cells are written) of the run
     header: bool | None = None  # whether the first row is names; None: by its looks
     image: Image = PLAIN_IMAGE
     rows: int | None = None
@@ -57,6 +58,7 @@ class Field:
     name: str
     kind: ColumnKind = "numeric"
     values: tuple[str, ...] = ()
+    format: str = ""  # how its cells are written (`aecli.data.tables.styles`)
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from math import prod
@@ -19,7 +20,7 @@ import numpy as np
 from aecli.config.problems import Problem, UserError
 from aecli.data import labels as names
 from aecli.data.binarize import Drawer, check_grey, check_numbers
-from aecli.data.dataset import Dataset, Split, anomaly_label, as_split, fitting
+from aecli.data.dataset import Dataset, Split, as_split, fitting
 from aecli.data.faults import problems
 from aecli.data.features import Features
 from aecli.data.fitting import fit
@@ -31,9 +32,11 @@ from aecli.data.spec import Data
 from aecli.data.splits import TEST, TRAIN, VALIDATION, Division, division
 from aecli.data.statistics import VALUES
 from aecli.data.store import Stored
+from aecli.data.truth import anomaly_label
 
-VERSION = 2
+VERSION = 3
 STALE = 24 * 3600  # seconds after which a spool that was never finished is removed
+LEFT_OUT = 255
 NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
 HOW = {"residency", "augment"}  # keys of `data` that change no row
 
@@ -54,7 +57,7 @@ def spooled(source: Scan, spec: Data) -> Dataset:
     known = tuple(meta["class_names"])
     return Dataset(
         splits["train"], splits.get("validation"), splits.get("test"), features, known, anomaly_label(spec, known),
-        digest, spec.source, spec, notes=(*source.notes, f"streamed from {folder}"),
+        digest, spec.source, spec, notes=(*source.notes, *meta["notes"], f"streamed from {folder}"),
     )  # fmt: skip
 
 
@@ -135,16 +138,19 @@ def _beside(raw: Raw, index: np.ndarray) -> Split:
 
 
 def _write_dataset(source: Scan, spec: Data, aside: Path) -> None:
-    cut, known = division(source.rows, spec.split), set()
+    cut, known, missing = division(source.rows, spec.split), set(), Counter()
     first = next(source.blocks(1))
     size = _block(first.x.shape[1:])
 
     def training() -> Iterator[np.ndarray]:
         for raw in source.blocks(size):
             _checked(raw)
+            parts = _parts(raw, cut, spec)
             if raw.labels is not None:
-                known.update(np.unique(raw.labels).tolist())
-            yield raw.x[_parts(raw, cut, spec) == TRAIN]
+                known.update(np.unique(raw.labels[names.labelled(raw.labels)]).tolist())
+                missing["all"] += names.unlabelled(raw.labels)
+                missing["left out"] += names.unlabelled(raw.labels[parts == LEFT_OUT])
+            yield raw.x[parts == TRAIN]
         if spec.classes is not None:
             names.check_classes(np.array(sorted(known)) if known else None, spec.classes, spec.source)
 
@@ -159,15 +165,16 @@ def _write_dataset(source: Scan, spec: Data, aside: Path) -> None:
             mine = _parts(raw, cut, spec)
             for part in parts:
                 out.append(NAMES[part], raw, np.flatnonzero(mine == part))
-    _finish(aside, features, out, class_names)
+    left_out = None if spec.classes is None else missing["left out"]
+    _finish(aside, features, out, class_names, names.unlabelled_note(missing["all"], source.rows, left_out))
 
 
 def _parts(raw: Raw, cut: Division, spec: Data) -> np.ndarray:
-    """The split of each row of a block; 255 for one that `data.classes` leaves out."""
+    """The split of each row of a block, or LEFT_OUT for one that `data.classes` leaves out."""
     parts = cut.of(raw.first, raw.first + len(raw.x))
     if spec.classes is not None and raw.labels is not None:
         left_out = ~names.among(raw.labels, spec.classes) & (parts != TEST)
-        parts = np.where(left_out, np.uint8(255), parts)
+        parts = np.where(left_out, np.uint8(LEFT_OUT), parts)
     return parts
 
 
@@ -177,13 +184,15 @@ def _checked(raw: Raw) -> Raw:
     return raw
 
 
-def _finish(aside: Path, features: Features, out: Writers, class_names: tuple[str, ...]) -> None:
+def _finish(
+    aside: Path, features: Features, out: Writers, class_names: tuple[str, ...], notes: tuple[str, ...] = ()
+) -> None:
     if out.rows.get("train", 2) < 2 or out.rows.get("validation", 1) < 1:
         text = "data.classes leaves too few rows to train and to validate on"
         raise UserError(Problem(text, None, "name more classes, or use more rows", ("data", "classes")))
     (aside / "features.json").write_text(json.dumps(features.to_dict()))
     sizes = {path.name: path.stat().st_size for path in aside.iterdir()}
-    meta = {"rows": out.rows, "bytes": out.bytewise, "class_names": class_names, "sizes": sizes}
+    meta = {"rows": out.rows, "bytes": out.bytewise, "class_names": class_names, "notes": notes, "sizes": sizes}
     (aside / "meta.json").write_text(json.dumps(meta))
 
 

@@ -3,57 +3,80 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from aecli.config.problems import Problem, UserError, did_you_mean
-from aecli.evaluation.bound import bound
-from aecli.evaluation.likelihood import likelihood
-from aecli.evaluation.metric import Measured, Metric
-from aecli.evaluation.reconstruction import reconstruction
-from aecli.evaluation.representation import representation
-from aecli.evaluation.terms import terms
+from aecli.evaluation.bound import Bound
+from aecli.evaluation.likelihood import Likelihood
+from aecli.evaluation.metric import Group, Measured
+from aecli.evaluation.reconstruction import Reconstruction
+from aecli.evaluation.representation import Representation
+from aecli.evaluation.terms import Terms
+from aecli.training.trained import BATCH
 
 if TYPE_CHECKING:
     from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
-    Group = Callable[[Trained, Split, int], Measured]
+SAID = 2**20  # rows after which it is said how many have been measured
 
 
-def _objective(trained: Trained, split: Split, draws: int) -> Measured:
+class Asked(NamedTuple):
+    """Importance samples of each row, and whether the evaluated rows are the training rows."""
+
+    draws: int = 500
+    training: bool = False
+
+
+def _objective(trained: Trained, asked: Asked) -> list[Group]:
     """Every term of the objective and, for a stochastic bottleneck, the bound."""
-    found = terms(trained, split.x)
-    if trained.autoencoder.model.bottleneck.stochastic:
-        found |= bound(trained, split.x)
-    return Measured(found, [])
+    bound: list[Group] = [Bound(trained)] if trained.autoencoder.model.bottleneck.stochastic else []
+    return [Terms(trained), *bound]
 
 
-STEPS: dict[str, Group] = {  # in the order in which they are measured and shown
-    "reconstruction": lambda trained, split, draws: Measured(reconstruction(trained, split.x), []),
+STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in which they are shown
+    "reconstruction": lambda trained, asked: [Reconstruction(trained)],
     "objective": _objective,
-    "likelihood": lambda trained, split, draws: likelihood(trained, split.x, draws),
-    "representation": lambda trained, split, draws: representation(trained, split),
+    "likelihood": lambda trained, asked: [Likelihood(trained, asked.draws)],
+    "representation": lambda trained, asked: [Representation(trained, asked.training)],
 }
 ALWAYS = {"objective"}
 GROUPS = tuple(name for name in STEPS if name not in ALWAYS)
 
 
 def measure(
-    trained: Trained, split: Split, groups: Iterable[str], importance_samples: int, say: Callable[[str], None]
-) -> tuple[dict[str, Metric], list[str]]:
-    """The named groups, every term of the objective and, for a stochastic bottleneck, the bound; and notes.
+    trained: Trained, blocks: Iterable[Split], groups: Iterable[str], asked: Asked, say: Callable[[str], None]
+) -> tuple[int, Measured]:
+    """How many rows there are, and of them the named groups, every term of the objective and, for a stochastic
+    bottleneck, the bound.
 
-    `say` is told what is being measured. UserError for a name that is no group.
+    All are found in one pass over the blocks, which are whole batches but for the last. `say` is told how far it
+    is. UserError for a name that is no group, ValueError where there is no row.
     """
     wanted = check_groups(groups) | ALWAYS
-    found: dict[str, Metric] = {}
-    notes: list[str] = []
-    for name in (step for step in STEPS if step in wanted):
-        say(f"measuring {name} of {len(split.x)} examples")
-        metrics, remarks = STEPS[name](trained, split, importance_samples)
-        found |= metrics
-        notes += remarks
-    return found, notes
+    names = [name for name in STEPS if name in wanted]
+    say(f"measuring {', '.join(names)}")
+    return measured([group for name in names for group in STEPS[name](trained, asked)], blocks, say)
+
+
+def measured(
+    groups: list[Group], blocks: Iterable[Split], say: Callable[[str], None] = lambda text: None
+) -> tuple[int, Measured]:
+    """How many rows there are, and what the groups find in them. ValueError for a block that ends within a batch."""
+    rows = 0
+    for block in blocks:
+        if rows % BATCH:
+            raise ValueError(f"a block ends at row {rows}, which ends no batch of {BATCH}")
+        for group in groups:
+            group.add(block, rows)
+        if rows // SAID < (rows + len(block)) // SAID:
+            say(f"measured {rows + len(block)} examples")
+        rows += len(block)
+    if not rows:
+        raise ValueError("there is no row to measure")
+    found = [group.result() for group in groups]
+    metrics = {name: metric for metrics, _ in found for name, metric in metrics.items()}
+    return rows, Measured(metrics, [note for _, notes in found for note in notes])
 
 
 def check_groups(groups: Iterable[str]) -> set[str]:

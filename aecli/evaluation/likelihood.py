@@ -10,70 +10,88 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, Key
 
-from aecli.evaluation.metric import Measured, Metric, mean_metric
+from aecli.evaluation.metric import Measured, Metric
+from aecli.evaluation.moments import Moments
 from aecli.evaluation.noise import LIKELIHOOD, numbered, row_keys
+from aecli.evaluation.sample import Sample
 from aecli.model.sums import per_example
 
 if TYPE_CHECKING:
+    from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
 ROWS = 64  # rows at a time
 DRAWS = 50  # draws of each row at a time, at most
-BLOCK = 8192  # rows looked at at one time
 VALUES = 4_000_000  # decoder outputs that exist at one time, at most
 LOW = 0.05  # the quantile of effective samples that is reported beside their mean
 
 
-def likelihood(trained: Trained, x: Float[np.ndarray, " n *shape"], draws: int) -> Measured:
+class Likelihood:
     """nll = -log 1/K sum_k p(x|z_k) p(z_k) / q(z_k|x), z_k ~ q(z|x), K = `draws`; nats (Burda et al. 2016).
 
     An upper bound in expectation, tight as K grows; how far to trust it is told by the effective sample size
     of each row, (sum_k w_k)^2 / sum_k w_k^2, of which the mean and the 5 % quantile are reported. Left out,
     with a note, where there is no density to speak of.
     """
-    if why := no_likelihood(trained, x):
-        return Measured({}, [f"nll is left out: {why}"])
-    nll, effective = importance_sampled(trained, x, draws)
-    of = f"of {draws} importance samples"
-    metrics = {
-        "nll": mean_metric(nll, f"nats, sum over features, mean over examples, {draws} importance samples"),
-        "nll_effective_samples": mean_metric(effective, f"{of}, mean over examples"),
-        "nll_effective_samples_low": Metric(float(np.quantile(effective, LOW)), f"{of}, 5 % quantile over examples"),
-    }
-    return Measured(metrics, [])
+
+    def __init__(self, trained: Trained, draws: int):
+        self.trained, self.draws = trained, draws
+        self.why = _deterministic(trained)  # there is none, or None
+        self.moments = Moments("nll", "effective")
+        self.sample = Sample()  # of the effective sizes: a quantile would need all
+
+    def add(self, block: Split, first: int) -> None:
+        """The next rows."""
+        self.why = self.why or _grey(self.trained, block.x)
+        if self.why:
+            return
+        nll, effective = importance_sampled(self.trained, block.x, self.draws, first)
+        self.moments.add({"nll": nll, "effective": effective})
+        at = self.sample.candidates(first, len(nll))
+        self.sample.add(first + at, effective=effective[at])
+
+    def result(self) -> Measured:
+        """The likelihood, or why there is none."""
+        if self.why:
+            return Measured({}, [f"nll is left out: {self.why}"])
+        of, low = f"of {self.draws} importance samples", self.sample.taken()["effective"]
+        over = f"{len(low)} of the examples" if len(low) < self.sample.rows else "examples"
+        unit = f"nats, sum over features, mean over examples, {self.draws} importance samples"
+        metrics = {
+            "nll": self.moments.metric("nll", unit),
+            "nll_effective_samples": self.moments.metric("effective", f"{of}, mean over examples"),
+            "nll_effective_samples_low": Metric(float(np.quantile(low, LOW)), f"{of}, 5 % quantile over {over}"),
+        }
+        return Measured(metrics, [])
 
 
-def no_likelihood(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> str | None:
-    """Why p(x) cannot be had for these rows, or None."""
+def _deterministic(trained: Trained) -> str | None:
     bottleneck = trained.autoencoder.model.bottleneck
-    if not bottleneck.stochastic:
-        return f"a {bottleneck.kind} bottleneck is deterministic and has no p(z)"  # pyright: ignore
-    if trained.autoencoder.objective.reconstruction.binary and not _binary(trained, x):
-        return "a Bernoulli on grey pixels is no likelihood (data.binarize makes them 0 and 1)"
-    return None
+    if bottleneck.stochastic:
+        return None
+    return f"a {bottleneck.kind} bottleneck is deterministic and has no p(z)"  # pyright: ignore
 
 
-def _binary(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> bool:
-    """Whether every known number is 0 or 1."""
-    numeric = trained.autoencoder.layout.numeric
-    blocks = (x[start : start + BLOCK].reshape(-1, math.prod(x.shape[1:])) for start in range(0, len(x), BLOCK))
-    return all(_known(b[:, numeric]) for b in blocks)
-
-
-def _known(values: Float[np.ndarray, " rows d"]) -> bool:
-    return bool(np.isin(values[~np.isnan(values)], (0, 1)).all())
+def _grey(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> str | None:
+    """Whether these rows have no probability: a Bernoulli's known numbers are 0 or 1."""
+    if not trained.autoencoder.objective.reconstruction.binary:
+        return None
+    values = x.reshape(len(x), -1)[:, trained.autoencoder.layout.numeric]
+    if np.isin(values[~np.isnan(values)], (0, 1)).all():
+        return None
+    return "a Bernoulli on grey pixels is no likelihood (data.binarize makes them 0 and 1)"
 
 
 def importance_sampled(
-    trained: Trained, x: Float[np.ndarray, " n *shape"], draws: int
+    trained: Trained, x: Float[np.ndarray, " n *shape"], draws: int, first: int = 0
 ) -> tuple[Float[np.ndarray, " n"], Float[np.ndarray, " n"]]:
-    """The nll (nats) and the effective sample size of each row.
+    """The nll (nats) and the effective sample size of each of the rows from number `first` on.
 
     Each row's draws come from keys of (row number, draw number): independent between rows, so that the errors
     of rows average out (noise common to all rows would shift them together), and the first draws of a larger
     K are those of a smaller one. The number of draws is an argument of what is compiled.
     """
-    seeds, rows = numbered(trained.experiment.seed, len(x))
+    seeds, rows = numbered(trained.experiment.seed, len(x), first)
     counts = np.full(len(x), draws, np.int32)
     arrays = (x, seeds, rows, counts)
     nll, effective = trained.mapped("evaluation.likelihood", _estimator(trained), *arrays, batch=ROWS)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
-from jaxtyping import Float
+if TYPE_CHECKING:
+    from aecli.data.dataset import Split
 
 
 class Metric(NamedTuple):
@@ -24,11 +24,16 @@ class Measured(NamedTuple):
     notes: list[str]
 
 
-def mean_metric(values: Float[np.ndarray, " examples"], unit: str) -> Metric:
-    """The mean over examples, with stderr = sd / sqrt(n), sd with n - 1; None for a single example."""
-    values = np.asarray(values, np.float64)
-    stderr = float(values.std(ddof=1) / math.sqrt(len(values))) if len(values) > 1 else None
-    return Metric(float(values.mean()), unit, stderr)
+class Group(Protocol):
+    """Metrics that are found together, of rows that come block by block and are not kept."""
+
+    def add(self, block: Split, first: int) -> None:
+        """The next rows, of which the first is number `first` of all: whole batches, unless they are the last."""
+        ...
+
+    def result(self) -> Measured:
+        """What was found: one row at least has come."""
+        ...
 
 
 def share_metric(hits: int, count: int, unit: str) -> Metric:

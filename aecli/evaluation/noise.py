@@ -11,13 +11,13 @@ from aecli.training.keys import EVALUATION, stream_key
 TERMS, BOUND, LIKELIHOOD = range(3)
 
 
-def numbered(seed: int, rows: int) -> tuple[UInt[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
-    """The seed, repeated, and each row's number: arrays to be batched with x.
+def numbered(seed: int, rows: int, first: int = 0) -> tuple[UInt[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:
+    """The seed, repeated, and each row's number from `first` on: arrays to be batched with x.
 
     The seed travels as an array so that it is an argument of what is compiled: another seed compiles nothing
     anew.
     """
-    return np.full(rows, seed, np.uint32), np.arange(rows, dtype=np.int32)
+    return np.full(rows, seed, np.uint32), np.arange(first, first + rows, dtype=np.int32)
 
 
 def key_of(seed: UInt[Array, ""], purpose: int, index: Int[Array, ""]) -> Key[Array, ""]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Array, Float
 
-from aecli.evaluation.metric import Metric, mean_metric
+from aecli.data.statistics import Statistics
+from aecli.evaluation.metric import Measured, Metric
+from aecli.evaluation.moments import Moments, pieces
 
 if TYPE_CHECKING:
-    from aecli.layout import Layout
+    from aecli.data.dataset import Split
     from aecli.model.forward import Weights
     from aecli.training.trained import Trained
-
-VALUES = 2**22  # of x whose float64 copies exist at one time
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ class Errors:
     right: Float[np.ndarray, " n"]
 
 
-def reconstruction(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Metric]:
+class Reconstruction:
     """squared_error, mse, psnr and explained_variance of x_hat = g(mean of b(f(x))), in the model's space.
 
     squared_error = sum_j (x_j - x_hat_j)^2, averaged over examples, and mse the same for each number;
@@ -38,37 +37,61 @@ def reconstruction(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[
     mean the evaluated rows' own, feature by feature: NaN where x does not vary. psnr is infinite at mse = 0. Holes
     count nowhere. Categories have category_accuracy: the share of known ones that are the likeliest in the output.
     """
-    layout = trained.autoencoder.layout
-    found = errors(trained, x)
-    metrics: dict[str, Metric] = {}
-    if len(layout.numeric):
-        metrics = _of_numbers(found, x, layout)
-    if layout.mixed:
-        total = float(found.categories.sum())
-        unit = "share of known categories that are the likeliest in the output"
-        metrics["category_accuracy"] = Metric(float(found.right.sum()) / total if total else math.nan, unit)
-    return metrics
 
+    def __init__(self, trained: Trained):
+        self.trained, self.layout = trained, trained.autoencoder.layout
+        self.squared = Moments("squared")
+        self.columns = Statistics((0,) * len(self.layout.numeric))
+        self.fewest, self.most = math.inf, 0.0  # known numbers of a row
+        self.numbers = self.categories = self.right = 0.0  # whole numbers: their sums are exact
 
-def _of_numbers(found: Errors, x: Float[np.ndarray, " n *shape"], layout: Layout) -> dict[str, Metric]:
-    each, total = found.numbers, float(found.numbers.sum())
-    full = bool(each[0] > 0 and (each == each[:1]).all())
-    unit = "squared error per feature, mean over examples" if full else "squared error per known number"
-    if full:
-        mse = mean_metric(found.squared / each, unit)
-    else:
-        mse = Metric(float(found.squared.sum()) / total if total else math.nan, unit)
-    low, high, deviation = _spread(x, layout)
-    unit_range = low >= 0 and high <= 1
-    peak = 1.0 if unit_range else high - low
-    peak_text = "peak 1" if unit_range else f"peak {peak:.6g}, the range of the evaluated x"
-    explained = 1 - float(found.squared.sum()) / deviation if deviation > 0 else math.nan
-    return {
-        "squared_error": mean_metric(found.squared, "squared error, sum over features, mean over examples"),
-        "mse": mse,
-        "psnr": Metric(_psnr(peak, mse.value), f"dB, {peak_text}"),
-        "explained_variance": Metric(explained, "share of the evaluated rows' variance, sum over features"),
-    }
+    def add(self, block: Split, first: int) -> None:
+        """The next rows."""
+        found = errors(self.trained, block.x)
+        self.squared.add({"squared": found.squared})
+        self.fewest = min(self.fewest, float(found.numbers.min()))
+        self.most = max(self.most, float(found.numbers.max()))
+        self.numbers += float(found.numbers.sum())
+        self.categories += float(found.categories.sum())
+        self.right += float(found.right.sum())
+        if len(self.layout.numeric):
+            flat = block.x.reshape(len(block.x), -1)
+            for piece in pieces(flat[:, self.layout.numeric] if self.layout.mixed else flat):
+                self.columns.add(piece)
+
+    def result(self) -> Measured:
+        """What can be said of numbers, and of categories."""
+        metrics = self._of_numbers() if len(self.layout.numeric) else {}
+        if self.layout.mixed:
+            unit = "share of known categories that are the likeliest in the output"
+            metrics["category_accuracy"] = Metric(_ratio(self.right, self.categories), unit)
+        return Measured(metrics, [])
+
+    def _of_numbers(self) -> dict[str, Metric]:
+        squared = self.squared.metric("squared", "squared error, sum over features, mean over examples")
+        total, deviation = squared.value * self.squared.rows, float(self.columns.squares.sum())
+        mse, (peak, peak_text) = self._mse(squared, total), self._peak()
+        explained = 1 - total / deviation if deviation > 0 else math.nan
+        return {
+            "squared_error": squared,
+            "mse": mse,
+            "psnr": Metric(_psnr(peak, mse.value), f"dB, {peak_text}"),
+            "explained_variance": Metric(explained, "share of the evaluated rows' variance, sum over features"),
+        }
+
+    def _mse(self, squared: Metric, total: float) -> Metric:
+        """Where rows are known in equally many numbers a mean over examples, with stderr; else over numbers."""
+        if not 0 < self.fewest == self.most:
+            return Metric(_ratio(total, self.numbers), "squared error per known number")
+        stderr = None if squared.stderr is None else squared.stderr / self.most
+        return Metric(squared.value / self.most, "squared error per feature, mean over examples", stderr)
+
+    def _peak(self) -> tuple[float, str]:
+        """1 for rows within [0, 1], else their range; and that in words."""
+        low, high = float(self.columns.low.min()), float(self.columns.high.max())
+        if low >= 0 and high <= 1:
+            return 1.0, "peak 1"
+        return high - low, f"peak {high - low:.6g}, the range of the evaluated x"
 
 
 def errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Errors:
@@ -96,32 +119,11 @@ def errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Errors:
     return Errors(*(a.astype(np.float64) for a in trained.mapped("evaluation.errors", compared, x)))
 
 
-def squared_errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Float[np.ndarray, " n"]:
-    """sum_j (x_j - x_hat_j)^2 of each example, over known numbers."""
-    return errors(trained, x).squared
-
-
 def _psnr(peak: float, mse: float) -> float:
     if peak == 0 or not math.isfinite(mse):
         return math.nan
     return 10 * math.log10(peak**2 / mse) if mse > 0 else math.inf
 
 
-def _spread(x: Float[np.ndarray, " n *shape"], layout: Layout) -> tuple[float, float, float]:
-    """Minimum, maximum and sum_ij (x_ij - mean_j)^2 in float64 of known numbers; exactly 0 where no column varies."""
-    total, count = 0.0, 0.0
-    low, high = math.inf, -math.inf
-    for u in _numbers(x, layout):
-        total, count = total + np.nansum(u, axis=0), count + (~np.isnan(u)).sum(axis=0)
-        if not np.isnan(u).all():
-            low, high = min(low, float(np.nanmin(u))), max(high, float(np.nanmax(u)))
-    mean = total / np.maximum(count, 1)
-    return low, high, sum(float(np.nansum(np.square(u - mean))) for u in _numbers(x, layout))
-
-
-def _numbers(x: Float[np.ndarray, " n *shape"], layout: Layout) -> Iterator[Float[np.ndarray, " block d"]]:
-    """The numeric columns in blocks of rows, as float64."""
-    rows = max(1, VALUES // math.prod(x.shape[1:]))
-    for start in range(0, len(x), rows):
-        block = x[start : start + rows].astype(np.float64).reshape(-1, math.prod(x.shape[1:]))
-        yield block[:, layout.numeric] if layout.mixed else block
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else math.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,7 +11,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
+from aecli.data.labels import labelled
+from aecli.evaluation import sample as sampling
 from aecli.evaluation.metric import Measured, Metric, share_metric
+from aecli.evaluation.moments import rows_of_block
+from aecli.evaluation.sample import Sample
 
 if TYPE_CHECKING:
     from aecli.data.dataset import Split
@@ -19,47 +24,82 @@ if TYPE_CHECKING:
 NEIGHBOURS = 10
 ITERATIONS = 1000  # of the probe's solver, at most
 STARTS = 10  # of k-means
-MOST = 200_000  # rows that are looked at, of either split
+OF_TRAINING = "linear_probe_accuracy and knn_accuracy"
+FITTED = f"{OF_TRAINING} are of the rows they were fitted on"
 SEED = 0  # not the run's: runs that differ in their seed are measured alike
 
 Codes = Float[np.ndarray, "rows size"]
 Labels = Shaped[np.ndarray, " rows"]
 
 
-def representation(trained: Trained, split: Split) -> Measured:
+class Representation:
     """linear_probe_accuracy, knn_accuracy (from training codes); kmeans_accuracy, kmeans_nmi (of these).
 
-    Labels are compared by name. Of more than 200,000 rows as many are taken, evenly
-    spaced. What cannot be measured is left out with a note.
+    Labels are compared by name; only labelled rows count. Of more than 200,000 rows, evaluated or of training, a
+    fixed random sample of as many is looked at, with a note. What cannot be measured is left out with a note.
+    `training`: the evaluated rows are the training rows.
     """
-    split = _some(split)
-    if why := no_classes(split.labels):
-        return Measured({}, [f"representation is left out: the evaluated rows {why}"])
-    codes, labels = trained.encode(split.x), np.asarray(split.labels).astype(str)
-    if not np.isfinite(codes).all():
-        return Measured({}, ["representation is left out: some codes are not finite"])
-    known, notes = _training_codes(trained, split, codes)
-    metrics: dict[str, Metric] = {}
-    if known is not None:
-        metrics["linear_probe_accuracy"] = linear_probe(*known, codes, labels, notes)
-        metrics["knn_accuracy"] = nearest_neighbours(*known, codes, labels)
-    return Measured(metrics | clusters(codes, labels, notes), notes)
+
+    def __init__(self, trained: Trained, training: bool):
+        self.trained, self.training = trained, training
+        self.sample = Sample()
+        self.why: str | None = None
+        self.rows = self.labelled = 0
+
+    def add(self, block: Split, first: int) -> None:
+        """The next rows: only those that may be in the sample are encoded."""
+        self.why = self.why or no_names(block.labels)
+        if self.why or block.labels is None:
+            return
+        known = labelled(np.asarray(block.labels))
+        self.rows, self.labelled = self.rows + len(known), self.labelled + int(known.sum())
+        at = self.sample.candidates(first, len(known))
+        at = at[known[at]]
+        if len(at):
+            self.sample.add(first + at, codes=self.trained.encode(block.x[at]), labels=block.labels[at])
+
+    def result(self) -> Measured:
+        """The accuracies, and notes."""
+        notes = _notes("evaluated", self.rows, self.labelled)
+        taken = self.sample.taken() if self.labelled and not self.why else {}
+        if why := self.why or no_classes(taken.get("labels")):
+            return Measured({}, [*notes, f"representation is left out: the evaluated rows {why}"])
+        codes, labels = taken["codes"], taken["labels"].astype(str)
+        if not np.isfinite(codes).all():
+            return Measured({}, [*notes, "representation is left out: some codes are not finite"])
+        known, remarks = ((codes, labels), [FITTED]) if self.training else _training_codes(self.trained)
+        notes += remarks
+        metrics: dict[str, Metric] = {}
+        if known is not None:
+            metrics["linear_probe_accuracy"] = linear_probe(*known, codes, labels, notes)
+            metrics["knn_accuracy"] = nearest_neighbours(*known, codes, labels)
+        return Measured(metrics | clusters(codes, labels, notes), notes)
 
 
-def _some(split: Split) -> Split:
-    """At most MOST of the rows, evenly spaced: all codes of many rows would not be in memory."""
-    return split if len(split) <= MOST else split.take(np.linspace(0, len(split) - 1, MOST).astype(int))
+def _notes(which: str, rows: int, known: int) -> list[str]:
+    """How many of the rows have no label, and whether a sample of the others is looked at."""
+    most, found = sampling.MOST, []
+    if known < rows:
+        found.append(f"representation leaves out {rows - known:,} unlabelled {which} rows")
+    if known > most:
+        found.append(f"representation looks at {most} of the {known} {which} rows, drawn at random")
+    return found
+
+
+def no_names(labels: Labels | None) -> str | None:
+    """Why these labels name no classes, or None."""
+    if labels is None:
+        return "have no labels"
+    return "are labelled with fractions, not with classes" if labels.dtype.kind == "f" else None
 
 
 def no_classes(labels: Labels | None) -> str | None:
     """Why these labels tell nothing apart, or None."""
-    if labels is None:
+    if labels is None or not len(labels):
         return "have no labels"
-    if labels.dtype.kind == "f":
-        return "are labelled with fractions, not with classes"
-    if len(np.unique(labels)) < 2:
-        return "are all of one class"
-    return None
+    if why := no_names(labels):
+        return why
+    return "are all of one class" if len(np.unique(np.asarray(labels))) < 2 else None
 
 
 def linear_probe(known: Codes, classes: Labels, codes: Codes, labels: Labels, notes: list[str]) -> Metric:
@@ -118,20 +158,20 @@ def contingency(
     return np.bincount(found * count + classes, minlength=count * count).reshape(count, count)
 
 
-def _training_codes(trained: Trained, split: Split, codes: Codes) -> tuple[tuple[Codes, Labels] | None, list[str]]:
+def _training_codes(trained: Trained) -> tuple[tuple[Codes, Labels] | None, list[str]]:
     """The training rows' codes and labels, and notes; no codes where their labels tell nothing apart."""
     train = trained.split("train")[1]
-    if train is not split:
-        train = _some(train)
-    if why := no_classes(train.labels):
-        return None, [f"linear_probe_accuracy and knn_accuracy are left out: the training rows {why}"]
-    labels = np.asarray(train.labels).astype(str)
-    if train is split:
-        return (codes, labels), ["linear_probe_accuracy and knn_accuracy are of the rows they were fitted on"]
-    known = trained.encode(train.x)
-    if not np.isfinite(known).all():
-        return None, ["linear_probe_accuracy and knn_accuracy are left out: a training code is not finite"]
-    return (known, labels), []
+    known = np.zeros(0, int) if train.labels is None else np.flatnonzero(labelled(np.asarray(train.labels)))
+    notes = _notes("training", len(train), len(known)) if train.labels is not None else []
+    chosen = known[sampling.sampled(len(known))] if len(known) else known
+    labels = None if train.labels is None else np.asarray(train.labels)[chosen]
+    if why := no_classes(labels):
+        return None, [*notes, f"{OF_TRAINING} are left out: the training rows {why}"]
+    step = rows_of_block(math.prod(train.x.shape[1:]))
+    codes = np.concatenate([trained.encode(train.x[chosen[i : i + step]]) for i in range(0, len(chosen), step)])
+    if not np.isfinite(codes).all():
+        return None, [*notes, f"{OF_TRAINING} are left out: a training code is not finite"]
+    return (codes, np.asarray(labels).astype(str)), notes
 
 
 @contextmanager

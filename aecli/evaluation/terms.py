@@ -7,46 +7,69 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from aecli.evaluation.metric import Metric, mean_metric
+from aecli.evaluation.metric import Measured
+from aecli.evaluation.moments import Moments
 from aecli.evaluation.noise import TERMS, key_of, numbered
 from aecli.model.objective import penalty_names, units
 from aecli.model.objective import terms as objective_terms
+from aecli.training.trained import BATCH
 
 if TYPE_CHECKING:
+    from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
+OWN = "loss of an example's own"  # without what is one number for all
 
-def terms(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Metric]:
+
+class Terms:
     """Every term by its name, unweighted, and their weighted sum `loss`: codes drawn, input corrupted.
 
     A term that is one number for a batch or for the weights has no stderr, and adds nothing to the loss's.
     The name `rate` belongs to KL(q(z|x) || p(z)) of the clean input: here it is `rate_charged`, and only
     where free bits or a corruption make it another number.
     """
-    values = term_values(trained, x)
-    found = {name: mean_metric(values[name], unit) for name, unit in units(trained.autoencoder).items()}
-    own = values["loss"].astype(np.float64)
-    for name, weight in shared_terms(trained).items():
-        found[name] = found[name]._replace(stderr=None)
-        own = own - weight * values[name]
-    found["loss"] = found["loss"]._replace(stderr=mean_metric(own, found["loss"].unit).stderr)
-    if not charged_apart(trained):
-        found.pop("rate", None)
-    elif "rate" in found:
-        unit = found["rate"].unit + ", as the objective charges it: of the corrupted input, with free bits"
-        found["rate"] = found["rate"]._replace(unit=unit)
-    return {"rate_charged" if name == "rate" else name: metric for name, metric in found.items()}
+
+    def __init__(self, trained: Trained):
+        self.trained = trained
+        self.units = units(trained.autoencoder)
+        self.shared = shared_terms(trained)
+        self.moments = Moments(*self.units, OWN)
+
+    def add(self, block: Split, first: int) -> None:
+        """The next rows."""
+        values = term_values(self.trained, block.x, first)
+        own = values["loss"].astype(np.float64)
+        for name, weight in self.shared.items():
+            own = own - weight * values[name]
+        self.moments.add({**values, OWN: own})
+
+    def result(self) -> Measured:
+        """The terms' means."""
+        found = {name: self.moments.metric(name, unit) for name, unit in self.units.items()}
+        for name in self.shared:
+            found[name] = found[name]._replace(stderr=None)
+        found["loss"] = found["loss"]._replace(stderr=self.moments.stderr(OWN))
+        if not charged_apart(self.trained):
+            found.pop("rate", None)
+        elif "rate" in found:
+            unit = found["rate"].unit + ", as the objective charges it: of the corrupted input, with free bits"
+            found["rate"] = found["rate"]._replace(unit=unit)
+        return Measured({"rate_charged" if name == "rate" else name: metric for name, metric in found.items()}, [])
 
 
-def term_values(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> dict[str, Float[np.ndarray, " n"]]:
-    """Each term's value for each example; the key is a function of the seed and the batch's number alone."""
-    from aecli.training.trained import BATCH
+def term_values(
+    trained: Trained, x: Float[np.ndarray, " n *shape"], first: int = 0
+) -> dict[str, Float[np.ndarray, " n"]]:
+    """Each term's value for each of the rows from number `first` on, which begins a batch.
+
+    The key is a function of the seed and the batch's number alone.
+    """
 
     def batch(weights: Any, x: Any, seeds: Any, rows: Any, mask: Any) -> Any:
         key = key_of(seeds[0], TERMS, rows[0] // BATCH)
         return objective_terms(trained.autoencoder, weights, x, key, train=False, mask=mask)[0]
 
-    rows = numbered(trained.experiment.seed, len(x))
+    rows = numbered(trained.experiment.seed, len(x), first)
     return trained.mapped("evaluation.terms", batch, x, *rows, np.ones(len(x), bool), batch=BATCH)
 
 

@@ -79,6 +79,21 @@ def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int,
     return found
 
 
+def idle(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:
+    """Keys that were set, to another value than they have anyway, and that no term of the objective looks at.
+
+    (Every run's config.yaml holds all defaults: one that is written out asks for nothing.)
+    """
+    if model.bottleneck.stochastic:
+        return []
+    rate = objective.rate
+    asked = [
+        key for key in Rate.model_fields if key in rate.model_fields_set and getattr(rate, key) != getattr(Rate(), key)
+    ]
+    text = f"a {model.bottleneck.kind} bottleneck has no rate, so that this has no effect"  # pyright: ignore
+    return [(("objective", "rate", key), f"{text}: remove it, or use a stochastic one, e.g. gaussian") for key in asked]
+
+
 def term_names(model: Model, objective: Objective) -> list[str]:
     """The names of the objective's terms, `loss` first."""
     rate = ["rate"] if model.bottleneck.stochastic else []

@@ -53,12 +53,13 @@ def score_histogram(
     threshold: float | None = None,
     name: str = "anomaly score",
     title: str = "Anomaly scores",
+    labelled: Bool[np.ndarray, " n"] | None = None,
 ) -> Path:
     """Rows per score, on a logarithmic count axis, normal and anomalous apart where that is known.
 
-    A row is an alert where score > threshold. The axis ends at the 99.9 % quantile (or the threshold, where
-    that is higher): rows beyond stand in the last bin, and the figure says how many. UserError where no score
-    is finite, ValueError where shapes differ.
+    `labelled`: which rows have a label, where some have none. A row is an alert where score > threshold. The axis
+    ends at the 99.9 % quantile (or the threshold, where that is higher): rows beyond stand in the last bin, and the
+    figure says how many. UserError where no score is finite, ValueError where shapes differ.
     """
     if scores.ndim != 1 or not len(scores) or (anomalous is not None and anomalous.shape != scores.shape):
         raise ValueError(f"one score or more, and as many labels or none, not {list(scores.shape)}")
@@ -70,10 +71,12 @@ def score_histogram(
     groups = {"rows": finite}
     if anomalous is not None:
         groups = {"normal": finite & ~anomalous, "anomalous": finite & anomalous}
+    if anomalous is not None and labelled is not None:
+        groups["normal"], groups["unlabelled"] = groups["normal"] & labelled, finite & ~labelled
     edges, logarithmic = score_bins(scores, threshold)
     with canvas(path, 6.8, 3.9, title, beside=True) as figure:
         axes = figure.add_subplot()
-        for (group, here), colour in zip(groups.items(), (BLUE, VERMILLION), strict=False):
+        for (group, here), colour in zip(groups.items(), (BLUE, VERMILLION, GREY), strict=False):
             _group(axes, scores[here], edges, group, colour, threshold)
         if logarithmic:
             log_axis(axes, "x")

@@ -45,7 +45,7 @@ def check_drawable(shape: tuple[int, ...]) -> None:
     """UserError where rows of this shape are no pictures: tables, flat pixels, channels that are not grey or
     RGB.
     """
-    hint = "use .npy, .npz or .csv"
+    hint = "use .npy, .npz, .csv or .parquet"
     if len(shape) != 3:
         raise UserError(Problem(f"rows of shape {list(shape)} are no images: they cannot be drawn", hint=hint))
     if shape[2] not in (1, 3):

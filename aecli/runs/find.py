@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 from aecli.config.names import STAMP
@@ -25,14 +27,29 @@ def list_runs(root: Path) -> list[Run]:
     return sorted(found, key=lambda run: (run.path.name, run.path))
 
 
-def open_run(text: str, root: Path) -> Run:
+@dataclass(frozen=True)
+class Wanted:
+    """What `latest` must be able to give: a newer run without it is passed over, if an older one has it."""
+
+    test: Callable[[Run], bool]
+    lacks: str  # why a run is passed over: it "has no checkpoint"
+
+
+TRAINED = Wanted(lambda run: run.has_checkpoint, "has no checkpoint")
+UNFINISHED = Wanted(lambda run: run.record.get("status") != "completed", "is complete")
+
+
+def open_run(
+    text: str, root: Path, wanted: Wanted | None = None, say: Callable[[str], None] = lambda text: None
+) -> Run:
     """The run that `text` means: the path of a run directory, `latest`, or a unique prefix.
 
+    `latest` is the newest run that is `wanted`, or where none is, the newest; `say` is told where it is not the newest.
     A prefix is one of the time stamp (`20260131-0930`) or of name and stamp (`digits/pca/2026`). UserError
     where there is no such run, or more than one: it lists the nearest, or the candidates.
     """
     if text == "latest":
-        return _latest(root)
+        return _latest(root, wanted, say)
     if text and _is_run(Path(text)):
         return _within(Path(text), root)
     runs = {run.path.relative_to(root).as_posix(): run for run in list_runs(root)}
@@ -78,13 +95,21 @@ def _within(path: Path, root: Path) -> Run:
     return Run(path)
 
 
-def _latest(root: Path) -> Run:
-    """The newest run: by time stamp, to the second; by `created` in run.json within one second."""
-    runs = list_runs(root)
-    if not runs:
+def _latest(root: Path, wanted: Wanted | None, say: Callable[[str], None]) -> Run:
+    newest = next(_newest_first(root), None)
+    if newest is None:
         raise _none_yet(root)
-    stamp = runs[-1].path.name[:15]
-    return max((run for run in runs if run.path.name[:15] == stamp), key=_created)
+    found = next((run for run in _newest_first(root) if wanted is None or wanted.test(run)), newest)
+    if wanted is not None and found != newest:
+        say(f"latest is {found.path} here: the newest run, {newest.path}, {wanted.lacks}")
+    return found
+
+
+def _newest_first(root: Path) -> Iterator[Run]:
+    """By time stamp, to the second; by `created` in run.json within one second."""
+    for _, same in groupby(reversed(list_runs(root)), key=lambda run: run.path.name[:15]):
+        runs = list(same)[::-1]
+        yield from runs if len(runs) == 1 else sorted(runs, key=_created, reverse=True)
 
 
 def _created(run: Run) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import subprocess
@@ -23,6 +24,7 @@ def provenance(device: str | None = None) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "device": device,
+        "aecli": own_state(),
         "git": git_state(Path.cwd()),
         "started": datetime.now().astimezone().isoformat(timespec="seconds"),
     }
@@ -33,6 +35,26 @@ def git_state(folder: Path) -> dict[str, Any]:
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
     changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
+
+
+def own_state() -> dict[str, Any]:
+    """aecli itself: its version, and its commit where it is run from its own work tree or was installed from git."""
+    import aecli
+
+    folder = Path(aecli.__file__).parent
+    tracked = _git(folder, "ls-files", "--error-unmatch", "__init__.py")  # else it only lies within another's
+    state = git_state(folder) if tracked else {"commit": _installed_commit(), "dirty": None}
+    return {"version": _version("aecli"), **state}
+
+
+def _installed_commit() -> str | None:
+    """The commit that pip wrote down (PEP 610), of a package installed from git."""
+    try:
+        said = metadata.distribution("aecli").read_text("direct_url.json")
+        commit = json.loads(said or "{}").get("vcs_info", {}).get("commit_id")
+    except (metadata.PackageNotFoundError, ValueError, AttributeError):
+        return None  # not installed, or by what writes no such record
+    return commit if isinstance(commit, str) else None
 
 
 def _version(package: str) -> str | None:

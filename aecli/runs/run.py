@@ -58,6 +58,11 @@ class Run:
         return self.path / "checkpoints"
 
     @property
+    def has_checkpoint(self) -> bool:
+        """Whether a checkpoint was ever committed here; it may be damaged since."""
+        return self.checkpoints.is_dir() and any(path.name.isdecimal() for path in self.checkpoints.iterdir())
+
+    @property
     def figures(self) -> Path:
         """The folder of figures."""
         return self.path / "figures"
@@ -107,7 +112,7 @@ class Run:
         edited into none.
         """
         _ = self.config_text  # raises where the file itself is damaged
-        return load(self.config_path, overrides)
+        return load(self.config_path, overrides, strict=False)
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecli.config.problems import Problem, UserError
+from aecli.config.problems import Place, Problem, UserError
 
 if TYPE_CHECKING:
     from aecli.data.dataset import Split
     from aecli.data.drift import Drift
     from aecli.training.trained import Trained
 
-BLOCK = 8192  # rows looked at at one time
 MOST_DRAWS = 1_000_000
 
 
@@ -29,27 +29,31 @@ def evaluate(
 ) -> dict[str, Any]:
     """{"run", "split", "examples", "metrics", "units", "stderr", "notes"}; no stderr is named where none is.
 
-    Of rows that are not the run's own, `drift` compares a table's columns with the training rows.
+    Rows are read once, block by block, and not kept: memory does not grow with their number, and no number depends
+    on where they lie. Of rows that are not the run's own, `drift` compares a table's columns with the training rows.
 
     `metrics` names groups (the config's `evaluation.metrics` where None); the terms of the objective, and the
     bound of a stochastic bottleneck, always come. UserError for an unknown group, no rows, or a count of
     draws out of range.
     """
-    from aecli.evaluation.groups import check_groups, measure
+    from aecli.data.drift import Drift
+    from aecli.evaluation.groups import Asked, check_groups, measure
+    from aecli.evaluation.moments import rows_of_block
 
     groups = check_groups(trained.experiment.evaluation.metrics if metrics is None else metrics)
     if not 1 <= importance_samples <= MOST_DRAWS:
         hint = f"give a number from 1 to {MOST_DRAWS}"
         raise UserError(Problem(f"{importance_samples} importance samples cannot be drawn", None, hint))
-    name, rows = trained.rows(data, split)
-    if not len(rows.x):
-        raise UserError(Problem(f"{name} has no rows to evaluate"))
-    found, notes = measure(trained, rows, groups, importance_samples, say)
-    drift = _drift(trained, rows) if data is not None else None
+    name, blocks = trained.blocks(data, split, rows_of_block(math.prod(trained.autoencoder.shape)))
+    drift = Drift(trained.features) if data is not None else None
+    asked = Asked(importance_samples, training=data is None and name == "train")
+    rows, (found, notes) = measure(trained, _seen(name, blocks, drift), groups, asked, say)
+    if drift is not None:
+        _check_known(name, drift)
     return {
         "run": str(trained.run.path),
         "split": name,
-        "examples": len(rows.x),
+        "examples": rows,
         "metrics": {key: metric.value for key, metric in found.items()},
         "units": {key: metric.unit for key, metric in found.items()},
         "stderr": {key: metric.stderr for key, metric in found.items() if metric.stderr is not None},
@@ -58,11 +62,24 @@ def evaluate(
     }
 
 
-def _drift(trained: Trained, rows: Split) -> Drift:
-    """How these rows differ from the training rows."""
-    from aecli.data.drift import Drift
+def _seen(name: str, blocks: Iterator[Split], drift: Drift | None) -> Iterator[Split]:
+    """The blocks as they come, seen by the drift; UserError where there is no row."""
+    from aecli.evaluation.moments import pieces
 
-    found = Drift(trained.features)
-    for block in rows.blocks(BLOCK):
-        found.add(block.x)
-    return found
+    rows = 0
+    for block in blocks:
+        rows += len(block)
+        if drift is not None:
+            for piece in pieces(block.x.reshape(len(block), -1)):
+                drift.add(piece)
+        if len(block):
+            yield block
+    if not rows:
+        raise UserError(Problem(f"{name} has no rows to evaluate"))
+
+
+def _check_known(name: str, drift: Drift) -> None:
+    """UserError where nothing is known of any row."""
+    if not np.any(drift.known):
+        hint = "is it the right file, with the right separator?"
+        raise UserError(Problem("x holds nothing but holes", Place(name), hint))

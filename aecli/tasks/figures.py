@@ -10,6 +10,7 @@ import numpy as np
 from aecli.data.dataset import Split
 from aecli.report import figures
 from aecli.report.sheet import check_drawable
+from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
 from aecli.tasks.codes import spread
 from aecli.tasks.units import in_units
@@ -27,7 +28,8 @@ DRAWN = 64
 
 def draw_run(trained: Trained) -> list[Path]:
     """Every figure that training leaves in `figures/`, from the test split (else validation, else train)."""
-    from aecli.tasks.sample import interpolate, sample
+    from aecli.tasks.draws import draws
+    from aecli.tasks.sample import interpolate
 
     folder, name = trained.run.figures, trained.experiment.name
     folder.mkdir(exist_ok=True)
@@ -48,10 +50,9 @@ def draw_run(trained: Trained) -> list[Path]:
         )
     )  # fmt: skip
     many = DRAWN if trained.features.kind == "image" else SHOWN
-    found = sample(trained, many)
+    found = [(made.samples, text) for made, text in draws(trained, many)]
     data = None if trained.features.kind == "image" else _display(trained, shown)
-    title = f"{name}: samples ({found.sampler})"
-    drawn.append(figures.samples(found.samples, folder / "samples.png", data=data, columns=columns, title=title))
+    drawn.append(figures.samples(found, folder / "samples.png", data=data, columns=columns, title=f"{name}: samples"))
     if pairs := min(8, len(rows.x) // 2):
         walk = interpolate(trained, pairs=pairs)
         ways = walk.samples.reshape(pairs, walk.columns, *trained.features.shape)
@@ -60,26 +61,52 @@ def draw_run(trained: Trained) -> list[Path]:
     return [path for path in drawn if path]
 
 
-def draw_verdict(trained: Trained, verdict: Verdict) -> list[Path]:
-    """The histogram of the scores, and the ROC curve where labels tell anomalies from normal rows."""
-    folder, name = trained.run.figures, trained.experiment.name
-    folder.mkdir(exist_ok=True)
+def draw_verdict(
+    trained: Trained, verdict: Verdict, data: str | Path | None = None, output: Path | None = None
+) -> list[Path]:
+    """The histogram of the scores, and the ROC curve where labels tell anomalies from normal rows.
+
+    In `figures/` are those of the run's own default split, and of nothing else: those of `data` are beside `output`
+    (scores.png, scores_roc.png of scores.csv), or without one in `figures/<name of the data>/`, and those of another
+    split in `figures/<split>/`.
+    """
+    histogram, roc = _places(trained, verdict.split, data, output)
+    name, about = trained.experiment.name, Path(verdict.split).name
     kind, threshold = verdict.calibration.kind, verdict.calibration.threshold
-    title = f"{name}: anomaly scores of {Path(verdict.split).name}"
     drawn = [
         figures.score_histogram(
-            verdict.scores, folder / "score_histogram.png", anomalous=verdict.truth, threshold=threshold,
-            name=f"{kind.replace('_', ' ')} score", title=title,
+            verdict.scores, histogram, anomalous=verdict.truth, threshold=threshold,
+            name=f"{kind.replace('_', ' ')} score", title=f"{name}: anomaly scores of {about}",
+            labelled=verdict.labelled,
         )
     ]  # fmt: skip
-    if verdict.truth is not None and 0 < verdict.truth.sum() < len(verdict.truth):
+    known = slice(None) if verdict.labelled is None else verdict.labelled
+    truth = None if verdict.truth is None else verdict.truth[known]
+    if truth is not None and 0 < truth.sum() < len(truth):
+        baselines = {of: values[known] for of, values in verdict.baselines.items()}
         drawn.append(
             figures.roc(
-                verdict.scores, verdict.truth, folder / "roc.png", name=kind.replace("_", " "),
-                baselines=verdict.baselines, threshold=threshold, title=f"{name}: ROC",
+                verdict.scores[known], truth, roc, name=kind.replace("_", " "),
+                baselines=baselines, threshold=threshold, title=f"{name}: ROC of {about}",
             )
         )  # fmt: skip
     return drawn
+
+
+def _places(trained: Trained, split: str, data: str | Path | None, output: Path | None) -> tuple[Path, Path]:
+    """Where the histogram and the ROC curve go; their folder is made."""
+    if data is not None and output is not None:
+        return output.with_suffix(".png"), output.with_name(f"{output.stem}_roc.png")
+    folder = trained.run.figures
+    if data is not None:
+        folder /= Path(data).expanduser().resolve().name or "data"
+    elif split != trained.split()[0]:
+        folder /= split
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise cannot("write", folder, error) from error
+    return folder / "score_histogram.png", folder / "roc.png"
 
 
 def _curves(trained: Trained, folder: Path, name: str) -> Path | None:

@@ -15,7 +15,7 @@ def finish(run: Run, dataset: Dataset, progress: Progress, *, figures: bool) -> 
     from aecli.tasks.figures import draw_run
     from aecli.training.trained import open_trained
 
-    trained = open_trained(run, warn=progress.say)
+    trained = open_trained(run, warn=progress.warn)
     trained.dataset = dataset
     progress.say("measuring")
     report = evaluate(trained, say=progress.say)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
+from aecli.data.sources import is_picture_folder
+from aecli.data.sources.folders import listing
 from aecli.report.sheet import check_drawable, to_pixels
 from aecli.tasks.beside import beside
-from aecli.tasks.output import FOLDER, check_output, write_images
+from aecli.tasks.folders import png_names, write_images
+from aecli.tasks.output import FOLDER, check_output
 from aecli.tasks.units import in_units, unit_columns
 from aecli.tasks.writers import open_writer
 
@@ -48,7 +52,8 @@ def write_reconstruction(
 ) -> int:
     """The reconstructions to a file, in blocks, in constant memory; how many rows.
 
-    .npy: x_hat; .npz: reconstructions, ids; .csv and .parquet: a table like the data's; else a folder of PNGs.
+    .npy: x_hat; .npz: reconstructions, ids; .csv and .parquet: a table like the data's; else a folder of PNGs,
+    called as the pictures are where the rows are a folder of pictures.
     UserError for an output that cannot be written, before anything is computed.
     """
     path = check_output(output, SUFFIXES)
@@ -81,16 +86,32 @@ def _columns(
 
 
 def _write_folder(trained: Trained, path: Path, data: Any, split: str | None) -> int:
+    """The rows of a folder of pictures under the pictures' names, all others by their numbers."""
     check_drawable(trained.features.shape)
+    names = _picture_names(trained.experiment.data.source if data is None else data)
     written = 0
 
-    def images() -> Any:
+    def images() -> Iterator[tuple[str, np.ndarray]]:
         nonlocal written
         for block in trained.blocks(data, split)[1]:
             x_hat = in_units(trained.features, trained.reconstruct(block.x))
-            for picture in to_pixels(x_hat):
+            for key, picture in zip(block.ids.tolist(), to_pixels(x_hat), strict=True):
+                yield names(key, written), picture[..., 0] if picture.shape[-1] == 1 else picture
                 written += 1
-                yield picture[..., 0] if picture.shape[-1] == 1 else picture
 
     write_images(path, images())
     return written
+
+
+def _picture_names(source: Any) -> Callable[[Any, int], str]:
+    """The name of a PNG by the row's id and number; asked before any picture is read, since names may collide."""
+    if isinstance(source, np.ndarray) or not is_picture_folder(str(source)):
+        return lambda key, number: f"{number:05d}.png"
+    names = png_names(listing(Path(source).expanduser()).ids.tolist())
+
+    def named(key: str, number: int) -> str:
+        if key not in names:
+            raise UserError(Problem(f"{source} changed while it was read: {key} is new", hint="run this again"))
+        return names[key]
+
+    return named

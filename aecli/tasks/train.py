@@ -17,9 +17,10 @@ from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
 from aecli.experiment import Experiment, Loaded, load
 from aecli.runs.files import write_whole
-from aecli.runs.find import open_run
+from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
+from aecli.tasks.start import initialized
 from aecli.training.progress import Progress, Silent
 
 # What a resumed run cannot change: what it is, and what an epoch is.
@@ -60,7 +61,7 @@ def train(
     for text in dataset.notes:
         progress.say(text)
     use_cache()
-    loaded = _with_start(loaded, Path(output))
+    loaded = _with_start(loaded, Path(output), progress)
     device = _device(loaded)
     refuse_too_large(loaded, dataset, device)
     run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
@@ -84,11 +85,15 @@ def resume(
     progress: Progress | None = None,
     figures: bool = True,
 ) -> Result:
-    """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates."""
+    """Go on with a run as if it had never stopped; `overrides` may ask for more epochs, other weights or rates.
+
+    `latest` is the newest run that is not complete, if there is one; with overrides, which may go on with a complete
+    one too, the newest.
+    """
     from aecli.training.devices import use_cache
 
     progress = progress or Silent()
-    run = open_run(text, Path(output))
+    run = open_run(text, Path(output), None if overrides else UNFINISHED, progress.warn)
     with run.locked():
         record = run.record
         if record.get("status") == "completed" and not overrides:
@@ -188,13 +193,13 @@ def _device(loaded: Loaded) -> Any:
         return choose(loaded.experiment.training.device)
 
 
-def _with_start(loaded: Loaded, root: Path) -> Loaded:
-    """`training.initialize_from` as the path of its run: `latest` means the latest before this one is made."""
+def _with_start(loaded: Loaded, root: Path, progress: Progress) -> Loaded:
+    """`training.initialize_from` as the path of its run: `latest` means the latest trained before this one is made."""
     experiment = loaded.experiment
     if experiment.training.initialize_from is None:
         return loaded
     with blamed_on(loaded.document, ("training", "initialize_from")):
-        path = str(open_run(experiment.training.initialize_from, root).path)
+        path = str(open_run(experiment.training.initialize_from, root, TRAINED, progress.warn).path)
     training = experiment.training.model_copy(update={"initialize_from": path})
     return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
 
@@ -275,30 +280,13 @@ def _fitted(
     experiment, clock = loaded.experiment, Clock()
     with stop_requests() as stop:
         trainer = Trainer(experiment, dataset, run, progress, device, clock)
-        saved = checkpoint.latest_good(run.checkpoints, progress.say)
+        saved = checkpoint.latest_good(run.checkpoints, progress.warn)
         if saved is None:
             state, memory = trainer.initial(), Memory()
             if experiment.training.initialize_from:
                 with blamed_on(loaded.document, ("training", "initialize_from")):
-                    state = _initialized(state, experiment.training.initialize_from, root)
+                    state = initialized(state, experiment.training.initialize_from, root)
         else:
             state, memory = trainer.put(restore(trainer.program, experiment, saved[1])), Memory(**saved[2])
         trainer.fit(state, memory, stop)
     return clock.timings()
-
-
-def _initialized(state: Any, source: str, root: Path) -> Any:
-    """The initial state with the parameters and variables of another run of the same architecture."""
-    import jax
-
-    from aecli.training.trained import open_trained
-
-    other = open_trained(open_run(source, root)).weights
-    for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
-        ours, others = (jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (mine, theirs))
-        if ours != others:
-            raise UserError(Problem(f"the run {source} has another architecture", hint="the shapes must agree"))
-    average = other.parameters if state.average else {}
-    # Copies: the state is donated to the compiled chunk, and no array may be given away twice.
-    return jax.tree.map(lambda leaf: leaf + 0, state._replace(
-        parameters=other.parameters, variables=other.variables, average=average))  # fmt: skip

@@ -14,6 +14,9 @@ class Progress(Protocol):
     def say(self, text: str) -> None:
         """One line worth reading."""
 
+    def warn(self, text: str) -> None:
+        """One line on how far a result can be trusted."""
+
 
 class Silent:
     """Tells nobody."""
@@ -22,4 +25,7 @@ class Silent:
         """Nothing."""
 
     def say(self, text: str) -> None:
+        """Nothing."""
+
+    def warn(self, text: str) -> None:
         """Nothing."""

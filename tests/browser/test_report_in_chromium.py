@@ -271,3 +271,12 @@ def test_a_hundred_thousand_points_stay_smooth(shown):
     frames = sorted(page.evaluate("frames_"))
     page.mouse.up()
     assert frames[len(frames) // 2] < 100
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_sheets_of_samples_stand_beside_one_another_where_there_is_room(shown, width):
+    page = shown(width=width)
+    first, second = (figure.bounding_box() for figure in page.locator("#samples figure").all())
+    assert (first["y"] == second["y"]) == (width == 1280)
+    assert max(box["x"] + box["width"] for box in (first, second)) <= width
+    assert page.locator("#samples figcaption").all_inner_texts() == ["9 draws", "9 others"]

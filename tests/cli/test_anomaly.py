@@ -66,6 +66,37 @@ def test_score_of_a_file_keeps_order_and_ids(runs):
     assert "16 held-out normal rows support a false-positive rate of 0.0588 or more, not 0.01" in found["notes"][0]
 
 
+def test_warnings_are_said_even_to_the_quiet(runs):
+    found = done("--quiet", "anomaly", "score", runs.table)
+    assert "warning: 16 held-out normal rows support a false-positive rate of 0.0588 or more" in found.err
+    assert "score_histogram.png" not in found.err
+    tiny = ("training.epochs=1", "model.encoder.widths=[4]", "model.bottleneck.size=2")
+    fitted = done("--quiet", "anomaly", "fit", bare(), *tiny)
+    assert all(line.startswith("warning: ") for line in fitted.err.splitlines())
+    assert "no label says which rows are normal" in fitted.err
+    assert "warnings" in done("--help").out
+
+
+def test_figures_of_other_rows_leave_those_of_the_test_split(runs):
+    done("anomaly", "score", runs.anomaly)
+    own = {path: path.read_bytes() for path in (runs.anomaly / "figures").glob("*.png")}
+    assert {"score_histogram.png", "roc.png"} <= {path.name for path in own}
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    np.savez("new.npz", x=digits.images[:50] / 16, y=(digits.target[:50] != 0).astype(np.int64))
+    Path("there").mkdir()
+    beside = done("anomaly", "score", runs.anomaly, "--data", "new.npz", "-o", "there/s.csv").err.splitlines()
+    named = done("anomaly", "score", runs.anomaly, "--data", "new.npz").err.splitlines()
+    other = done("anomaly", "score", runs.anomaly, "--split", "validation", "-o", "v.csv").err.splitlines()
+    figures = runs.anomaly / "figures"
+    assert beside[-2:] == ["there/s.png", "there/s_roc.png"]
+    assert named[-2:] == [str(figures / "new.npz" / name) for name in ("score_histogram.png", "roc.png")]
+    assert other[-1] == str(figures / "validation" / "score_histogram.png")
+    assert sorted(p.name for p in Path("there").iterdir()) == ["s.csv", "s.png", "s_roc.png"]
+    assert {path: path.read_bytes() for path in figures.glob("*.png")} == own
+
+
 def test_fit_takes_a_bare_file_of_rows_and_overrides():
     found = done(
         "anomaly", "fit", bare(), "--json", "training.epochs=2", "model.encoder.widths=[8]", "model.bottleneck.size=2",

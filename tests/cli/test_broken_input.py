@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.cli.command import aecli, refused, written
+from tests.cli.command import aecli, done, refused, written
 from tests.data.files import idx_bytes, npy_bytes, npy_header, zip_file
 
 SOUND = "data: {source: digits}\n"
@@ -97,6 +97,10 @@ CONFIGS: dict[str, tuple[str | bytes, str, str]] = {
     "tied and no mirror": (
         SOUND + "model: {encoder: {tied: true}, decoder: mlp}\n", "2:25", "tied weights need `decoder: mirror`",
     ),
+    "a rate where there is none": (
+        SOUND + "objective:\n  rate: {weight: 0.5}\n",
+        "3:18", "a dense bottleneck has no rate, so that this has no effect",
+    ),
     "likelihood without a density": (
         SOUND + "anomaly: {score: likelihood}\n", "2:18", "a likelihood needs a stochastic bottleneck",
     ),
@@ -114,6 +118,17 @@ CONFIGS: dict[str, tuple[str | bytes, str, str]] = {
         "data: {source: digits, scale: standard, binarize: static}\n", "1:51", "data.binarize: values must lie in",
     ),
 }  # fmt: skip
+
+
+def test_a_rate_without_effect_is_refused_only_where_it_asks_for_something():
+    Path("c.yaml").write_text(SOUND)
+    err = refused("check", "c.yaml", "objective.rate.free_bits=0.1", "--config-only")
+    assert re.match(r"error: override:1:26: a dense bottleneck has no rate", err), err
+    kept = done("check", "c.yaml", "--config-only").out
+    assert "weight: 1.0" in kept
+    Path("kept.yaml").write_text(kept)
+    assert done("check", "kept.yaml", "--config-only").out == kept
+    done("check", "c.yaml", "objective.rate.weight=0.5", "model.bottleneck=gaussian", "--config-only")
 
 
 @pytest.mark.parametrize("case", CONFIGS)

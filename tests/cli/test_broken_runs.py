@@ -240,3 +240,26 @@ def test_a_record_of_strange_json_is_still_one_message(runs):
     run = Path(shutil.copytree(runs.dense, "run"))
     (run / "run.json").write_text(json.dumps({"a": 1}) * 2)
     assert refused("eval", run, code=4).count("error: ") == 1
+
+
+def test_latest_passes_over_a_run_that_cannot_be_read_and_says_so(runs, tmp_path):
+    root = tmp_path / "runs"
+    good = root / "a" / "20200101-000000-aaaaaa"
+    shutil.copytree(runs.dense, good)
+    bad = root / "a" / "20200102-000000-bbbbbb"
+    shutil.copytree(runs.dense, bad)
+    shutil.rmtree(bad / "checkpoints")
+    record = json.loads((bad / "run.json").read_text())
+    (bad / "run.json").write_text(json.dumps({**record, "status": "diverged"}))
+    said = f"latest is {good} here: the newest run, {bad}, has no checkpoint"
+    for command in (["eval"], ["embed", "-o", "x.npy"]):
+        found = done("--quiet", *command, "latest", "--runs", root, "--json")
+        assert found.json["run"] == str(good)
+        assert found.err == f"warning: {said}\n"
+    assert str(bad) in done("runs", "show", "latest", "--output", root).out
+    (bad / "run.json").write_text(json.dumps({**record, "status": "completed"}))
+    stopped = json.loads((good / "run.json").read_text())
+    (good / "run.json").write_text(json.dumps({**stopped, "status": "stopped"}))
+    found = done("--quiet", "resume", "latest", "--runs", root)
+    assert found.out == f"{good}\n"
+    assert found.err == f"warning: latest is {good} here: the newest run, {bad}, is complete\n"

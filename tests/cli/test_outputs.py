@@ -128,6 +128,26 @@ def test_reconstruct_in_every_format(runs):
     assert len(list(Path("x").iterdir())) == 180
 
 
+def test_reconstruct_of_a_folder_of_pictures_keeps_their_names(runs):
+    from sklearn.datasets import load_digits
+
+    x = np.uint8(load_digits().images[:4] * 15)
+    for folder in ("in", "in/s"):
+        Path(folder).mkdir()
+    for name, pixels in zip(("in/cat.jpg", "in/cat.png", "in/s/dog.png", "in/10.webp"), x, strict=True):
+        Image.fromarray(pixels).save(name)
+    done("reconstruct", runs.dense, "--data", "in", "--output", "x.npz")
+    for _ in range(2):
+        assert done("reconstruct", runs.dense, "--data", "in", "--output", "out", "--json").json["rows"] == 4
+    found = {p.relative_to("out").as_posix(): picture(p) for p in Path("out").rglob("*.png")}
+    expected = {"cat.jpg": "cat.jpg.png", "cat.png": "cat.png", "s/dog.png": "s/dog.png", "10.webp": "10.png"}
+    assert set(found) == set(expected.values())
+    with np.load("x.npz") as named:
+        for key, x_hat in zip(named["ids"], named["reconstructions"], strict=True):
+            assert np.array_equal(found[expected[key]], np.rint(255 * np.clip(x_hat[..., 0], 0, 1)).astype(np.uint8))
+    assert "--output in holds other things" in refused("reconstruct", runs.dense, "--data", "in", "--output", "in")
+
+
 def test_reconstruct_of_a_table_comes_back_in_its_columns_and_units_and_can_be_read_again(runs):
     done("reconstruct", runs.table, "--data", runs.csv, "--output", "x_hat.csv")
     rows = table("x_hat.csv")
@@ -195,6 +215,42 @@ def test_sample_as_a_sheet_of_pictures_and_as_a_table(runs):
         assert sheet.size == (3 * (7 * 8 + 2) + 2, 2 * (7 * 8 + 2) + 2)
     done("sample", runs.table, "-n", 6, "--output", "rows.csv")
     assert list(table("rows.csv")) == list(COLUMNS)
+
+
+def test_rows_of_an_interpolation_say_where_they_are(runs):
+    import pyarrow.parquet
+
+    for name in ("x.csv", "x.npz", "x.parquet"):
+        done("sample", runs.table, "--interpolate", 3, "-n", 2, "--output", name)
+    done("embed", runs.table, "--output", "codes.csv")
+    rows, codes, arrays = table("x.csv"), table("codes.csv"), np.load("x.npz")
+    assert list(rows) == ["pair", "step", "from_id", "to_id", *COLUMNS]
+    assert rows["pair"] == ["0"] * 3 + ["1"] * 3
+    assert rows["step"] == ["0", "1", "2"] * 2
+    known = dict(zip(codes["id"], numbers(codes, "z0", "z1"), strict=True))
+    for i in range(6):
+        t = np.float32(int(rows["step"][i]) / 2)
+        line = (1 - t) * known[rows["from_id"][i]] + t * known[rows["to_id"][i]]
+        np.testing.assert_allclose(arrays["codes"][i], line, atol=1e-6)
+    assert set(arrays.files) == {"samples", "codes", "pair", "step", "from_id", "to_id"}
+    found = pyarrow.parquet.read_table("x.parquet").to_pydict()
+    assert {name: [str(v) for v in values] for name, values in found.items() if name not in COLUMNS} == {
+        name: rows[name] for name in ("pair", "step", "from_id", "to_id")
+    }
+
+
+def test_rows_of_a_traversal_and_of_a_map_say_where_they_are(runs):
+    for name in ("x.csv", "x.npz"):
+        done("sample", runs.gaussian, "--traverse", 4, "--output", name)
+        done("sample", runs.table, "--manifold", 3, "--output", f"map_{name}")
+    rows, arrays = table("x.csv"), np.load("x.npz")
+    assert list(rows)[:3] == ["unit", "step", "value"]
+    assert sorted(rows["unit"]) == sorted("012" * 4)
+    units = arrays["unit"]
+    assert np.array_equal(numbers(rows, "value")[:, 0], arrays["codes"][np.arange(12), units])
+    rows, arrays = table("map_x.csv"), np.load("map_x.npz")
+    assert list(rows) == ["z0", "z1", *COLUMNS]
+    assert np.array_equal(numbers(rows, "z0", "z1"), arrays["codes"])
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -66,6 +67,27 @@ def test_a_reader_that_goes_away_early_is_no_error():
     assert child.stderr.read() == ""
     child.stderr.close()
     assert child.wait(timeout=60) == 0
+
+
+COMMANDS = (
+    "list", "list --json", "schema", "info", "info --json", "--help", "--version", "train --help", "check c.yaml",
+    "runs ls --runs none", "init --recipe list", "init c.csv",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_reader_that_has_gone_before_the_first_word_is_no_error(command):
+    written(DENSE)
+    written("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(40)), "c.csv")
+    reader, writer = os.pipe()
+    os.close(reader)
+    found = subprocess.run(
+        [sys.executable, "-m", "aecli", *command.split()], check=False, stdout=writer, stderr=subprocess.PIPE, text=True
+    )
+    os.close(writer)
+    assert "Traceback" not in found.stderr
+    assert "Exception" not in found.stderr
+    assert found.returncode == 0
 
 
 def test_help_comes_at_once():

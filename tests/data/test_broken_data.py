@@ -52,7 +52,7 @@ BYTES = {
     "header_only.csv": (b"a,b\n", r"csv: x has no rows"),
     "empty.csv": (b"", r"csv: the file is empty"),
     "blank.csv": (b"\n\n", r"csv: the file holds no rows"),
-    "decimal_commas.csv": (b"1,5;2\n3,5;4\n", r"csv:1: row 1, column 0: '1,5' is not a number"),
+    "mixed_marks.csv": (b"1,5;2\n3.5;4\n1,7;4\n", r"csv:2: row 2, column 0: '3.5' is not a number written 1.234,5"),
     "latin1.csv": ("a,ü\n1,2\n".encode("latin-1"), r"csv:1: is no table of comma-separated text: .*utf-8"),
     "binary.csv": (npy_bytes(ROWS), r"csv:\d+: is no table"),
     "quote.csv": (b'a,b\n1,"2\n3,4\n', r"csv:2: a quote is opened in this row, and never closed"),
@@ -190,9 +190,9 @@ NPZ = {
     "only labels": (lambda p: np.savez(p, y=ROWS), r"npz: which of the arrays 'y' is x\?"),
     "too few labels": (lambda p: np.savez(p, x=ROWS, y=[1, 2]), r"npz: 2 labels for the 6 rows of x"),
     "one-hot labels": (lambda p: np.savez(p, x=ROWS, y=np.eye(6)), r"the labels 'y' have shape \[6, 6\]"),
-    "a missing label": (
-        lambda p: np.savez(p, x=ROWS, y=[0, 1, np.nan, 0, 1, 0]),
-        r"1 labels are missing: row 3",
+    "an infinite label": (
+        lambda p: np.savez(p, x=ROWS, y=[0, 1, np.inf, 0, 1, 0]),
+        r"1 labels are infinite: row 3",
     ),
     "test rows unlike": (
         lambda p: np.savez(p, x_train=ROWS, x_test=ROWS[:, :2]),

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from aecli.config.problems import UserError
-from aecli.data.dataset import is_anomaly, load, read_rows
+from aecli.data.dataset import load, read_rows
 from aecli.data.describe import describe
 from aecli.data.faults import problems
 from aecli.data.raw import Raw, Rows
 from aecli.data.sources import read
 from aecli.data.spec import Data
+from aecli.data.truth import is_anomaly
 from tests.data.files import mnist_folder
 
 RNG = np.random.default_rng(0)
@@ -102,7 +103,7 @@ def test_features_are_fitted_on_the_training_rows_of_these_classes():
     ("labels", "truth"),
     [
         ([0, 1, 1], [False, True, True]), ([False, True, False], [False, True, False]), ([0, 1, 2], None),
-        (["0", "1", "1"], None), ([1, 2, 1], None), ([True, True, True], [True] * 3),
+        (["0", "1", ""], [False, True, False]), ([1, 2, 1], None), ([True, True, True], [True] * 3),
     ],
 )  # fmt: skip
 def test_the_truth_about_anomalies(labels, truth):

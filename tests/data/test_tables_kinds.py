@@ -253,15 +253,18 @@ def test_the_mark_between_cells_is_found(mark, header, tmp_path):
         (["a,b", "1;2,3"], ","), (["one", "two"], ","), (["a;b", "1,5;2,5"], ";"), (["1,5;2,5", "2,5;3"], ";"),
         (["text", "hello; world"], ","), (['"a;b",c', '"1;2",3'], ","), (["a;b", "1;2", "3"], ";"), ([], ","),
         (["a,b", "1,2", "3", "4,5"], ","), (["a\tb", "1,2\t3"], "\t"),
+        (["1,5;x", "2,5;y"], ";"), (["last, first;n", "1,5;2"], ";"), (["a\tb, c", "x\ty, z", "u\tv"], "\t"),
+        (["a|b;c", "1|2;3"], ";"), (["a;b", "x, y;1", "z;2"], ";"), (["€ 1,5;€ 2,5", "€ 3;€ 2,5"], ";"),
+        (['"a;b;c",d', '"1;2;3",4'], ","), (["a,b", "x;1,y;2"], ","),
     ],
 )  # fmt: skip
 def test_which_mark_parts_these_lines(lines, mark):
     assert delimiter_of(lines) == mark
 
 
-def test_decimal_commas_are_refused_with_a_hint(tmp_path):
+def test_decimal_commas_are_refused_with_a_hint_where_commas_part_cells(tmp_path):
     with pytest.raises(UserError, match=r"'1,5' is not a number.*\n  decimals are written with a point"):
-        table(tmp_path, "a;b\n1,5;x\n2,5;y\n")
+        table(tmp_path, 'a,b\n"1,5",x\n"2,5",y\n')
 
 
 @pytest.mark.parametrize("name", ["t.tsv", "t.tsv.gz", "t.csv.gz", "T.CSV"])

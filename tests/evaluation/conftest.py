@@ -12,13 +12,16 @@ import pytest
 
 from aecli.config.numbers import numbers_of, skeleton_of, values_at_end
 from aecli.data.dataset import Split
+from aecli.evaluation.groups import measured
+from aecli.evaluation.metric import Group, Measured, Metric
 from aecli.experiment import Experiment
+from aecli.layout import Layout
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.training.trained import Trained
 
 
-def build(shape: tuple[int, ...], model: dict[str, Any], objective: dict[str, Any], seed: int = 0) -> Trained:
+def build(shape: tuple[int, ...] | Layout, model: dict[str, Any], objective: dict[str, Any], seed: int = 0) -> Trained:
     """A trained autoencoder with random weights, over rows of `shape`."""
     document = {"data": {"source": "digits"}, "model": model, "objective": objective, "seed": seed}
     experiment = Experiment.model_validate(document)
@@ -35,6 +38,17 @@ def build(shape: tuple[int, ...], model: dict[str, Any], objective: dict[str, An
 def split_of(x: np.ndarray, labels: np.ndarray | None = None) -> Split:
     """Rows in the model's space."""
     return Split(np.asarray(x, np.float32), labels, np.arange(len(x)), np.arange(len(x)))
+
+
+def measured_of(group: Group, x: np.ndarray | Split, size: int = 1024) -> Measured:
+    """What one group finds in these rows, `size` at a time."""
+    rows = x if isinstance(x, Split) else split_of(x)
+    return measured([group], rows.blocks(size))[1]
+
+
+def metrics_of(group: Group, x: np.ndarray | Split, size: int = 1024) -> dict[str, Metric]:
+    """Its metrics alone."""
+    return measured_of(group, x, size).metrics
 
 
 def linear_gaussian(x_size: int, z_size: int, variance: float, *, shift: float = 0.0, widen: float = 1.0):
@@ -81,5 +95,11 @@ def identity(size: int) -> Trained:
 def make() -> SimpleNamespace:
     """The makers above."""
     return SimpleNamespace(
-        build=build, split=split_of, linear=linear_gaussian, identity=identity, set_weights=set_weights
+        build=build,
+        split=split_of,
+        measured=measured_of,
+        metrics=metrics_of,
+        linear=linear_gaussian,
+        identity=identity,
+        set_weights=set_weights,
     )

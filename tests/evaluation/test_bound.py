@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from aecli.evaluation.bound import bound
+from aecli.evaluation.bound import Bound
 from aecli.model.sums import per_example
 
 VAE = {"encoder": {"widths": [5]}, "bottleneck": {"kind": "gaussian", "size": 4}}
@@ -14,7 +14,7 @@ ROWS = np.random.default_rng(2).random((700, 6)).astype(np.float32)
 @pytest.mark.parametrize("reconstruction", ["bernoulli", "squared_error", {"kind": "gaussian", "variance": 0.3}])
 def test_the_bound_is_minus_the_sum_of_its_sides_at_weight_one(make, reconstruction):
     objective = {"reconstruction": reconstruction, "rate": {"weight": 7.0, "free_bits": 2.0}}
-    found = bound(make.build((6,), VAE, objective), ROWS)
+    found = make.metrics(Bound(make.build((6,), VAE, objective)), ROWS)
     sides = found["distortion"].value + found["rate"].value
     assert found["elbo"].value == pytest.approx(-sides, rel=1e-12)
 
@@ -23,10 +23,10 @@ def test_the_exact_posterior_gives_the_log_likelihood(make):
     trained, w, b = make.linear(6, 3, 0.4)
     exact = stats.multivariate_normal(b, w @ w.T + 0.4 * np.eye(6))
     x = exact.rvs(3000, random_state=3).astype(np.float32)
-    found = bound(trained, x)
+    found = make.metrics(Bound(trained), x)
     mean = exact.logpdf(x).mean()
     assert found["elbo"].value == pytest.approx(mean, abs=5 * found["elbo"].stderr)
-    shifted = bound(make.linear(6, 3, 0.4, shift=2.0)[0], x)
+    shifted = make.metrics(Bound(make.linear(6, 3, 0.4, shift=2.0)[0]), x)
     gap = 0.5 * 3 * 2.0**2  # KL(q || posterior) of a shift by 2 sd in 3 units
     assert shifted["elbo"].value == pytest.approx(mean - gap, abs=5 * shifted["elbo"].stderr)
 
@@ -34,7 +34,7 @@ def test_the_exact_posterior_gives_the_log_likelihood(make):
 def test_the_distortion_against_its_closed_form(make):
     trained, w, b = make.linear(6, 3, 0.4, widen=3.0)
     x = np.random.default_rng(4).normal(size=(4000, 6)).astype(np.float32)
-    found = bound(trained, x)["distortion"]
+    found = make.metrics(Bound(trained), x)["distortion"]
     s = 1 / (1 + np.square(w).sum(axis=0) / 0.4)
     mean = (x - b) @ (w * s / 0.4)
     squared = np.square(x - b - mean @ w.T).sum(axis=1) + (np.square(w) * s * 9).sum()
@@ -48,16 +48,16 @@ def test_active_units_on_a_constructed_posterior(make, spread, active):
     head = {"kernel": np.array([[spread, 0, 0, 0], [0, 0.01, 0, 0]]), "bias": np.array([3.0, 4.0, 0, 0])}
     make.set_weights(trained, head=head, decoder={"kernel": w.T, "bias": b})
     x = np.tile(np.array([[1.0, 1.0], [-1.0, -1.0]], np.float32), (40, 1))  # variance 1: mu varies by spread^2
-    assert bound(trained, x)["active_units"].value == active
+    assert make.metrics(Bound(trained), x)["active_units"].value == active
 
 
 def test_a_row_depends_on_its_number_alone(make):
     trained = make.build((6,), VAE, {"reconstruction": "bernoulli"})
     twice = np.concatenate([ROWS[:1], ROWS[:1]])
-    one, two = bound(trained, ROWS[:1]), bound(trained, twice)
+    one, two = make.metrics(Bound(trained), ROWS[:1]), make.metrics(Bound(trained), twice)
     assert one["distortion"].value != two["distortion"].value  # the same row, drawn anew
     assert one["rate"].value == two["rate"].value
-    assert bound(trained, twice) == two
+    assert make.metrics(Bound(trained), twice) == two
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 5), (3, 4, 5, 2)])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from aecli.config.problems import UserError
-from aecli.evaluation.groups import GROUPS, measure
+from aecli.evaluation.groups import GROUPS, Asked, measure
 from aecli.experiment import MetricGroup
 from aecli.runs.files import to_json
 from aecli.tasks.evaluate import evaluate
@@ -64,7 +64,7 @@ def test_the_report_keeps_its_contract(trained):
     assert "penalties.0.weight_l1" not in report["stderr"]
     assert all(isinstance(value, float | int) for value in report["metrics"].values())
     assert to_json(report) == to_json(evaluate(trained))
-    assert said == ["measuring reconstruction of 60 examples", "measuring objective of 60 examples"]
+    assert said == ["measuring reconstruction, objective"]
 
 
 def test_a_split_by_name(trained):
@@ -79,7 +79,7 @@ def test_an_unknown_group_is_refused_before_anything_is_measured(trained):
     with pytest.raises(UserError, match="did you mean 'likelihood'"):
         evaluate(trained, metrics=["reconstruction", "liklihood"], say=pytest.fail)
     with pytest.raises(UserError, match="'terms'"):
-        measure(trained, trained.dataset.test, ["terms"], 5, pytest.fail)
+        measure(trained, trained.dataset.test.blocks(512), ["terms"], Asked(5), pytest.fail)
 
 
 @pytest.mark.parametrize("draws", [0, -3, 10**9])

@@ -11,8 +11,8 @@ from scipy import stats
 from scipy.special import expit, logsumexp
 
 from aecli.evaluation import likelihood as module
-from aecli.evaluation.bound import bound
-from aecli.evaluation.likelihood import importance_sampled, likelihood
+from aecli.evaluation.bound import Bound
+from aecli.evaluation.likelihood import Likelihood, importance_sampled
 from aecli.evaluation.noise import LIKELIHOOD, numbered, row_keys
 
 X_SIZE, Z_SIZE, VARIANCE = 6, 3, 0.4
@@ -36,7 +36,7 @@ def test_the_exact_posterior_needs_no_samples(linear, draws):
     np.testing.assert_allclose(effective, draws, rtol=1e-3)
 
 
-def test_a_wrong_posterior_converges_from_above(linear):
+def test_a_wrong_posterior_converges_from_above(linear, make):
     maker, exact, x = linear
     trained = maker(shift=0.7, widen=1.3)
     found = [importance_sampled(trained, x, draws) for draws in (1, 5, 50, 3000)]
@@ -45,7 +45,7 @@ def test_a_wrong_posterior_converges_from_above(linear):
     assert errors[0] > 0.5
     assert abs(errors[-1]) < 0.01
     assert np.abs(found[-1][0] - exact).max() < 0.2
-    assert -bound(trained, x)["elbo"].value > found[1][0].mean()
+    assert -make.metrics(Bound(trained), x)["elbo"].value > found[1][0].mean()
     for draws, (_, effective) in zip((1, 5, 50, 3000), found, strict=True):
         assert effective.min() >= 1 - 1e-3
         assert effective.max() <= draws * (1 + 1e-3)
@@ -95,15 +95,15 @@ def test_a_bernoulli_model_against_quadrature(make):
     z, weight = hermegauss(80)
     p = expit(z[:, None] @ w + b)
     joint = np.prod(np.where(x[:, None] == 1, p, 1 - p), axis=-1) @ (weight / np.sqrt(2 * np.pi))
-    found = likelihood(trained, x, 4000).metrics
+    found = make.measured(Likelihood(trained, 4000), x).metrics
     assert found["nll"].value == pytest.approx(-np.log(joint).mean(), abs=0.01)
     assert "4000 importance samples" in found["nll"].unit
 
 
-def test_effective_samples_are_reported_by_mean_and_low_quantile(linear):
+def test_effective_samples_are_reported_by_mean_and_low_quantile(linear, make):
     maker, _, x = linear
     trained = maker(shift=1.0)
-    found, (_, effective) = likelihood(trained, x, 40).metrics, importance_sampled(trained, x, 40)
+    found, (_, effective) = make.measured(Likelihood(trained, 40), x).metrics, importance_sampled(trained, x, 40)
     assert found["nll_effective_samples"].value == pytest.approx(effective.mean())
     assert found["nll_effective_samples_low"].value == pytest.approx(np.quantile(effective, 0.05))
 
@@ -152,6 +152,6 @@ def test_large_examples_are_drawn_in_smaller_blocks(linear, make, monkeypatch):
 def test_where_there_is_no_likelihood_a_note_says_why(make, bottleneck, reconstruction, low, note):
     model = {"encoder": {"widths": []}, "bottleneck": {"kind": bottleneck, "size": 2}}
     trained = make.build((2, 2, 1), model, {"reconstruction": reconstruction})
-    found = likelihood(trained, np.array([0, low, 1, 0], np.float32).reshape(1, 2, 2, 1), 3)
+    found = make.measured(Likelihood(trained, 3), np.array([0, low, 1, 0], np.float32).reshape(1, 2, 2, 1))
     assert ("nll" in found.metrics) == (note is None)
     assert [note in text for text in found.notes] == ([True] if note else [])

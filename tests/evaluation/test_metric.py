@@ -6,9 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from aecli.evaluation.metric import mean_metric, share_metric
+from aecli.evaluation.metric import Metric, share_metric
+from aecli.evaluation.moments import Moments
 
 FLOATS = st.lists(st.floats(-1e6, 1e6, width=32), min_size=2, max_size=50)
+
+
+def mean_metric(values: np.ndarray, unit: str) -> Metric:
+    found = Moments("x")
+    found.add({"x": values})
+    return found.metric("x", unit)
 
 
 @given(FLOATS)
@@ -25,6 +32,20 @@ def test_one_example_has_no_standard_error():
 def test_a_large_float32_mean_is_summed_in_float64():
     values = np.full(2**20, 2**24 + 2, np.float32)
     assert mean_metric(values, "nats").value == 2**24 + 2
+
+
+@pytest.mark.parametrize(("value", "mean"), [(np.nan, np.nan), (np.inf, np.inf), (-np.inf, -np.inf)])
+@pytest.mark.parametrize("at", [0, 700, 1299])
+def test_what_is_not_finite_is_not_left_out(value, mean, at):
+    values = np.ones(1300)
+    values[at] = value
+    found = mean_metric(values, "nats")
+    assert found.value == pytest.approx(mean, nan_ok=True)
+    assert found.stderr == pytest.approx(np.nan, nan_ok=True)
+
+
+def test_equal_values_have_no_error_at_all():
+    assert mean_metric(np.full(1301, 0.1, np.float32), "nats") == (float(np.float32(0.1)), "nats", 0.0)
 
 
 @given(st.integers(0, 30), st.integers(0, 30))

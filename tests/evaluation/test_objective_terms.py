@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from aecli.evaluation.bound import bound
-from aecli.evaluation.reconstruction import reconstruction
-from aecli.evaluation.terms import shared_terms, term_values, terms
+from aecli.evaluation.bound import Bound
+from aecli.evaluation.reconstruction import Reconstruction
+from aecli.evaluation.terms import Terms, shared_terms, term_values
 
 ROWS = np.random.default_rng(2).random((700, 6)).astype(np.float32)
 DENSE = {"encoder": {"widths": [5]}, "bottleneck": {"kind": "dense", "size": 2, "activation": "sigmoid"}}
@@ -19,7 +19,7 @@ PENALTIES = [
 
 
 def test_the_loss_is_the_weighted_sum_of_its_terms_with_schedules_at_their_end(make):
-    found = terms(make.build((6,), DENSE, {"penalties": PENALTIES}), ROWS)
+    found = make.metrics(Terms(make.build((6,), DENSE, {"penalties": PENALTIES})), ROWS)
     names = ["penalties.0.weight_l2", "penalties.1.code_kl", "penalties.2.contractive", "penalties.3.code_l1"]
     assert list(found) == ["loss", "reconstruction", *names]
     total = found["reconstruction"].value
@@ -30,7 +30,7 @@ def test_the_loss_is_the_weighted_sum_of_its_terms_with_schedules_at_their_end(m
 def test_terms_that_are_one_number_have_no_standard_error(make):
     trained = make.build((6,), DENSE, {"penalties": PENALTIES})
     assert shared_terms(trained) == {"penalties.0.weight_l2": 0.5, "penalties.1.code_kl": 2.0}
-    found, values = terms(trained, ROWS), term_values(trained, ROWS)
+    found, values = make.metrics(Terms(trained), ROWS), term_values(trained, ROWS)
     without = [name for name, metric in found.items() if metric.stderr is None]
     assert without == ["penalties.0.weight_l2", "penalties.1.code_kl"]
     own = values["reconstruction"] + 0.25 * values["penalties.2.contractive"]
@@ -40,7 +40,7 @@ def test_terms_that_are_one_number_have_no_standard_error(make):
 
 def test_penalties_against_numpy(make):
     trained = make.build((6,), DENSE, {"penalties": PENALTIES})
-    found = terms(trained, ROWS)
+    found = make.metrics(Terms(trained), ROWS)
     kernels = [trained.weights.parameters["encoder"]["layers"][0]["linear"]["kernel"]]
     kernels += [trained.weights.parameters["head"]["kernel"]]
     kernels += [trained.weights.parameters["decoder"]["layers"][0]["linear"]["kernel"]]
@@ -58,7 +58,10 @@ def test_penalties_against_numpy(make):
 
 def test_without_noise_the_reconstruction_term_is_the_squared_error(make):
     trained = make.build((6,), DENSE, {})
-    term, metric = terms(trained, ROWS)["reconstruction"], reconstruction(trained, ROWS)["squared_error"]
+    term, metric = (
+        make.metrics(Terms(trained), ROWS)["reconstruction"],
+        make.metrics(Reconstruction(trained), ROWS)["squared_error"],
+    )
     assert term[::2] == pytest.approx(metric[::2], rel=1e-5)
 
 
@@ -73,7 +76,7 @@ def test_without_noise_the_reconstruction_term_is_the_squared_error(make):
     ],
 )
 def test_the_charged_rate_is_a_term_only_where_it_is_another_number(make, objective, charged):
-    found = terms(make.build((6,), VAE, objective), ROWS)
+    found = make.metrics(Terms(make.build((6,), VAE, objective)), ROWS)
     assert "rate" not in found
     assert ("rate_charged" in found) == charged
 
@@ -84,9 +87,9 @@ def test_free_bits_against_numpy(make):
     mean, log_variance = (np.asarray(a, np.float64) for a in (code.posterior.mean, code.posterior.log_variance))
     kl = 0.5 * (mean**2 + np.exp(log_variance) - 1 - log_variance)
     assert kl.min() < 0.05 < kl.max()  # or the free bits would change nothing
-    found = terms(trained, ROWS)["rate_charged"].value
+    found = make.metrics(Terms(trained), ROWS)["rate_charged"].value
     assert found == pytest.approx(np.maximum(kl, 0.05).sum(axis=1).mean(), rel=1e-5)
-    assert bound(trained, ROWS)["rate"].value == pytest.approx(kl.sum(axis=1).mean(), rel=1e-5)
+    assert make.metrics(Bound(trained), ROWS)["rate"].value == pytest.approx(kl.sum(axis=1).mean(), rel=1e-5)
 
 
 @pytest.mark.parametrize("count", [1, 100, 512, 513])
@@ -99,8 +102,8 @@ def test_the_terms_of_a_row_do_not_depend_on_later_rows(make, count):
 
 
 def test_terms_are_a_function_of_the_seed(make):
-    values = [terms(make.build((6,), VAE, {}), ROWS)["loss"].value for _ in range(2)]
+    values = [make.metrics(Terms(make.build((6,), VAE, {})), ROWS)["loss"].value for _ in range(2)]
     assert values[0] == values[1]
     other = make.build((6,), VAE, {}, seed=1)
     other.weights = make.build((6,), VAE, {}).weights
-    assert terms(other, ROWS)["loss"].value != values[0]
+    assert make.metrics(Terms(other), ROWS)["loss"].value != values[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics.cluster import contingency_matrix
 
 from aecli.evaluation import representation as module
-from aecli.evaluation.representation import clusters, contingency, representation
+from aecli.evaluation.representation import Representation, clusters, contingency
 
 NAMES = ["linear_probe_accuracy", "knn_accuracy", "kmeans_accuracy", "kmeans_nmi"]
 
@@ -26,7 +26,7 @@ def run_on(make, train, test):
     trained = make.identity(test[0].shape[1])
     splits = {"train": make.split(*train), "test": make.split(*test)}
     trained.dataset = SimpleNamespace(splits=lambda: splits, **splits)
-    return representation(trained, trained.dataset.test)
+    return make.measured(Representation(trained, False), trained.dataset.test)
 
 
 def test_separate_blobs_are_told_apart(make):
@@ -84,7 +84,7 @@ def test_measuring_the_training_rows_is_said(make):
     trained = make.identity(4)
     only = {"train": make.split(*blobs(80))}
     trained.dataset = SimpleNamespace(splits=lambda: only, **only)
-    found = representation(trained, trained.dataset.train)
+    found = make.measured(Representation(trained, True), trained.dataset.train)
     assert list(found.metrics) == NAMES
     assert "the rows they were fitted on" in found.notes[0]
 

@@ -99,7 +99,8 @@ def images(**changes) -> RunContent:
         record=RECORD, config=CONFIG, yaml="name: t/one\n", split="test", step=70, metrics=METRICS, curves=curves(),
         units={"loss": "weighted sum of the terms, mean over examples"}, best_epoch=5,
         examples=[Examples("Evenly", rows, uniform(4, 6, 5, 1), uniform(4, 6, 5, 1), uniform(4, 6, 5, 1))],
-        samples=Sheet(uniform(9, 6, 5, 3), 3, "9 samples"), plane=Sheet(uniform(4, 6, 5, 1), 2, "The plane"),
+        samples=[Sheet(uniform(9, 6, 5, 3), 3, f"9 {name}") for name in ("draws", "others")],
+        plane=Sheet(uniform(4, 6, 5, 1), 2, "The plane"),
         walks=[Walk(1, -1.5, 2.0, uniform(5, 6, 5, 1))], walk_note="Every unit.", code_map=code_map(),
         anomalies=anomalies(),
     )  # fmt: skip
@@ -111,9 +112,12 @@ def table(**changes) -> RunContent:
     names = ["height", "weight", "constant"]
     data, drawn = uniform(50, 3) * [1, 1, 0], uniform(40, 3)
     found = images(
-        examples=[], samples=None, plane=None, anomalies=anomalies(truth=False), code_map=code_map(pictures=False),
+        examples=[], samples=[], plane=None, anomalies=anomalies(truth=False), code_map=code_map(pictures=False),
         worst=WorstRows("squared error", [Row("p1", "tall")], [1.25], [[("height", "1.8", "1.7")]]),
-        columns=Columns(names, list(data.T), list(drawn.T), ["R² 0.900", "R² -0.100", "constant"]),
+        columns=Columns(
+            names, list(data.T), list(drawn.T), ["R² 0.900", "R² -0.100", "constant"], list(drawn.T[::-1]),
+            ("draws", "others"),
+        ),
         walks=[Walk(0, -1.0, 1.0, cells=[("height", "1.6", "1.9")])],
     )  # fmt: skip
     return replace(found, **changes)
@@ -122,7 +126,7 @@ def table(**changes) -> RunContent:
 def bare(**changes) -> RunContent:
     """A run of which nothing can be drawn."""
     found = images(
-        curves={}, units={}, examples=[], samples=None, plane=None, walks=[], code_map=None, anomalies=None,
+        curves={}, units={}, examples=[], samples=[], plane=None, walks=[], code_map=None, anomalies=None,
         record={"status": "stopped", "data": {}}, best_epoch=None,
     )  # fmt: skip
     return replace(found, **changes)
@@ -142,7 +146,7 @@ def evil(text: str) -> RunContent:
         name=text, stamp=text, summary=[(text, text)], yaml=text, record=record, metrics=measured, walk_note=text,
         config={**CONFIG, text: text}, curves={text: curves()["loss"]}, units={text: text}, notes=[text],
         examples=[Examples(text, [row] * 4, uniform(4, 6, 5, 1), uniform(4, 6, 5, 1))], code_map=points,
-        samples=Sheet(uniform(2, 6, 5, 1), 2, text), worst=WorstRows(text, [row], [1.0], [[(text, text, text)]]),
-        columns=Columns([text, text], [uniform(9), np.array([text, "b"])], None, [text, text]),
+        samples=[Sheet(uniform(2, 6, 5, 1), 2, text)], worst=WorstRows(text, [row], [1.0], [[(text, text, text)]]),
+        columns=Columns([text, text], [uniform(9), np.array([text, "b"])], None, [text, text], None, [text]),
         anomalies=replace(anomalies(), name=text, split=text, suspects=suspects),
     )  # fmt: skip

@@ -48,7 +48,11 @@ def reconstructions(path, x, **kwargs):
 
 
 def samples(path, x, **kwargs):
-    return figures.samples(x, path, **kwargs)
+    return figures.samples([(x, "draws from the prior")], path, **kwargs)
+
+
+def both_samples(path, x, **kwargs):
+    return figures.samples([(x, "draws from the prior"), (x[::-1], "draws from the mixture, " * 5)], path, **kwargs)
 
 
 def interpolations(path, x, **kwargs):
@@ -100,6 +104,10 @@ CASES = {
     "reconstructions, all constant": (reconstructions, np.ones((5, 50)), {}),
     "samples, grey": (samples, uniform(120, 8, 8, 1), {}),
     "samples, one": (samples, uniform(1, 8, 8, 3), {}),
+    "samples, two of images": (both_samples, uniform(64, 8, 8, 1), {}),
+    "samples, two of one image": (both_samples, uniform(1, 8, 8, 1), {}),
+    "samples, two of tables": (both_samples, normals(60, 5), {"data": normals(90, 5)}),
+    "samples, two of one column": (both_samples, np.full((60, 1), NAN), {"data": normals(90, 1)}),
     "samples, table": (samples, normals(60, 14), {"data": normals(90, 14), "columns": ["$x_1$"] * 14}),
     "samples, no data": (samples, np.round(3 * normals(60, 2)), {}),
     "samples, constant column": (samples, CONSTANT, {"data": CONSTANT}),
@@ -246,8 +254,9 @@ def test_a_users_mistake_is_a_user_error(draw, match, tmp_path):
         lambda p: figures.reconstructions(normals(3, 2), normals(2, 2), p),
         lambda p: figures.reconstructions(normals(0, 2), normals(0, 2), p),
         lambda p: figures.reconstructions(normals(3), normals(3), p),
-        lambda p: figures.samples(normals(3, 2), p, data=normals(3, 3)),
-        lambda p: figures.samples(normals(3), p),
+        lambda p: figures.samples([(normals(3, 2), "a")], p, data=normals(3, 3)),
+        lambda p: figures.samples([(normals(3, 2), "a"), (normals(3, 3), "b")], p),
+        lambda p: figures.samples([(normals(3), "a")], p),
         lambda p: figures.interpolations(normals(3, 2), p),
         lambda p: figures.codes(normals(3), p),
         lambda p: figures.codes(normals(3, 2), p, labels=np.arange(2)),

@@ -195,6 +195,26 @@ def test_provenance_names_no_folder_of_the_machine():
     assert facts["training"] == ("1 min 15 s",)
     commands = [text for _, text in recipe(contents.images())]
     assert commands[0] == "git checkout abc123"
+    assert commands[1] == "pip install aecli==0.1 jax==0.10"
+    assert facts["aecli"] == ("0.1",)
     assert "aecli train config.yaml" in commands
     fitted = contents.images(record={**contents.RECORD, "argv": ["aecli", "anomaly", "fit", "c.yaml"]})
     assert "aecli anomaly fit config.yaml" in [text for _, text in recipe(fitted)]
+
+
+def test_aecli_itself_is_pinned_by_its_commit_where_that_is_known():
+    own = {"version": "0.1", "commit": "def456", "dirty": True}
+    run = contents.images(record={**contents.RECORD, "aecli": own})
+    assert dict(provenance([run]))["aecli"] == ("0.1, commit def456, with changes that are in no commit",)
+    commands = [text for _, text in recipe(run)]
+    assert commands[:3] == ["git checkout abc123", "git checkout def456 && pip install .", "pip install jax==0.10"]
+    same = contents.images(record={**contents.RECORD, "aecli": {**own, "commit": "abc123"}})
+    assert [text for _, text in recipe(same)][:2] == ["git checkout abc123 && pip install .", "pip install jax==0.10"]
+
+
+def test_a_split_has_the_same_dash_in_a_report_of_one_run_and_of_several():
+    named = [(name, contents.curves(), 5) for name in ("a", "b")]
+    one = {item["name"]: item["dash"] for item in charts.legend(named[:1])}
+    several = {item["name"]: item["dash"] for item in charts.legend(named)}
+    assert {name: several[name] for name in ("train", "validation")} == {"train": "solid", "validation": "dashed"}
+    assert all(one[name] == several[name] for name in ("train", "validation"))

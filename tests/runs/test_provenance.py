@@ -11,7 +11,7 @@ from importlib import metadata
 import pytest
 
 from aecli.runs.files import to_json
-from aecli.runs.provenance import git_state, provenance
+from aecli.runs.provenance import git_state, own_state, provenance
 
 
 def git(folder, *arguments):
@@ -86,3 +86,24 @@ def test_no_answer_is_null(tmp_path, monkeypatch, why):
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
         monkeypatch.setattr("aecli.runs.provenance._SECONDS", 0.2)
     assert git_state(folder) == {"commit": None, "dirty": None}
+
+
+def test_aecli_itself_is_known_by_its_own_repository_and_by_no_other(tmp_path, monkeypatch):
+    import aecli
+
+    package = tmp_path / "lib" / "aecli"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("")
+    monkeypatch.setattr(aecli, "__file__", str(package / "__init__.py"))
+    monkeypatch.setattr("aecli.runs.provenance._installed_commit", lambda: "of pip")
+    git(tmp_path, "init", "-q")
+    (tmp_path / "f").write_text("1")
+    git(tmp_path, "add", "f")
+    git(tmp_path, "commit", "-q", "-m", "a project that aecli is installed in")
+    assert own_state()["commit"] == "of pip"
+    git(tmp_path, "add", "lib")
+    git(tmp_path, "commit", "-q", "-m", "aecli itself")
+    assert own_state() == {
+        "version": metadata.version("aecli"), "commit": git(tmp_path, "rev-parse", "HEAD"), "dirty": False
+    }  # fmt: skip
+    assert provenance()["aecli"] == own_state()

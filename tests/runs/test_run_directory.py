@@ -13,8 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aecli.config.problems import DamagedError, Exit, UserError
+from aecli.experiment import load
 from aecli.runs import Run, list_runs, open_run
 from aecli.runs import run as run_module
+from aecli.runs.find import TRAINED, UNFINISHED
 
 STAMP = re.compile(r"\d{8}-\d{6}-[0-9a-f]{6}")
 
@@ -284,3 +286,33 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuses)
     with pytest.raises(UserError, match=r"cannot list .*Permission denied"):
         list_runs(tmp_path)
+
+
+def test_latest_is_the_newest_run_that_can_do_what_is_wanted(tmp_path):
+    old, middle, new = made(tmp_path, *(f"a/2026010{day}-000000-aaaaaa" for day in (1, 2, 3)))
+    for run in (old, middle, new):
+        run.update(status="completed")
+    said: list[str] = []
+    assert open_run("latest", tmp_path, TRAINED, said.append) == new  # none has a checkpoint
+    assert open_run("latest", tmp_path, UNFINISHED, said.append) == new  # all are complete
+    assert said == []
+    (old.checkpoints / "7").mkdir(parents=True)
+    (middle.checkpoints / ".tmp-7").mkdir(parents=True)
+    assert open_run("latest", tmp_path, TRAINED, said.append) == old
+    assert said.pop() == f"latest is {old.path} here: the newest run, {new.path}, has no checkpoint"
+    middle.update(status="stopped")
+    assert open_run("latest", tmp_path, UNFINISHED, said.append) == middle
+    assert said.pop() == f"latest is {middle.path} here: the newest run, {new.path}, is complete"
+    new.update(status="diverged")
+    assert open_run("latest", tmp_path, UNFINISHED, said.append) == new
+    assert open_run("latest", tmp_path) == new
+    assert open_run(str(new.path), tmp_path, TRAINED, said.append) == new
+    assert said == []
+
+
+def test_a_run_of_before_stays_readable_though_its_config_has_a_key_without_effect(tmp_path):
+    text = "data: {source: digits}\nobjective: {rate: {weight: 0.5}}\n"
+    run = Run.create(tmp_path, "a", text, {})
+    assert run.config().experiment.objective.rate.weight == 0.5
+    with pytest.raises(UserError, match="has no rate"):
+        load(run.config_path)

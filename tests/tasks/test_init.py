@@ -199,6 +199,34 @@ def test_images_are_sampled_from_and_dark_ones_are_scaled():
     assert (found.data.scale, found.model.bottleneck.kind) == ("auto", "gaussian")
 
 
+def test_codes_of_coloured_images_are_brought_to_the_prior():
+    rng = np.random.default_rng(0)
+    np.save("colour.npy", rng.integers(0, 256, (60, 8, 8, 3), dtype=np.uint8))
+    found = config("colour.npy")
+    encoder, decoder = (part.model_dump() for part in (found.model.encoder, found.model.decoder))
+    assert (encoder["norm"], decoder["norm"]) == ("batch", "none")
+    assert encoder["widths"] == decoder["widths"][::-1]
+    steps = found.training.epochs * -(-found_rows("colour.npy") // found.training.batch_size)
+    weight = found.objective.rate.model_dump()["weight"]
+    assert (weight["start"], weight["end"], weight["steps"]) == (50.0, 1.0, steps // 2)
+    train = look("colour.npy", {}).dataset.train.x.reshape(-1, 192)
+    sixteenth = np.linalg.eigvalsh(np.cov(train.T, bias=True))[-16]
+    assert found.objective.reconstruction.model_dump()["variance"] == pytest.approx(sixteenth / 10, rel=0.2)
+
+
+def test_grey_images_are_left_as_they_are():
+    np.save("grey.npy", np.random.default_rng(0).integers(0, 256, (60, 16, 16), dtype=np.uint8))
+    found = config("grey.npy")
+    assert found.objective.reconstruction.kind == "bernoulli"
+    assert found.model.encoder.model_dump()["norm"] == "none"
+    assert found.objective.rate.model_dump()["weight"] == 1.0
+
+
+def found_rows(source: str) -> int:
+    """Its training rows."""
+    return len(look(source, {}).dataset.train)
+
+
 @pytest.mark.parametrize(
     ("sizes", "modes", "image"),
     [
@@ -280,7 +308,7 @@ def test_numbers_are_written_as_people_do(value, text):
 
 
 @pytest.mark.parametrize("recipe", [r.name for r in recipes()])
-def test_a_recipe_for_other_data_changes_in_two_places_only(recipe):
+def test_a_recipe_for_other_data_changes_where_it_names_its_own_only(recipe):
     np.save("my own.npy", np.random.default_rng(0).uniform(size=(20, 8, 8)))
     there = next(r for r in recipes() if r.name == recipe)
     own = load(there.path).experiment.model_dump()
@@ -290,9 +318,51 @@ def test_a_recipe_for_other_data_changes_in_two_places_only(recipe):
     assert found["data"].pop("source") == "my own.npy"
     assert found.pop("name") == f"my-own/{recipe.rsplit('/', 1)[-1]}"
     del own["name"], own["data"]["source"]
+    own["data"] |= dict.fromkeys(("label", "id", "classes"))
     assert found == own
     before = [line for line in there.path.read_text().splitlines() if line.startswith("#")]
     assert [line for line in text.splitlines() if line in before] == before
+
+
+def test_a_recipe_takes_the_label_and_leaves_out_what_is_not_there():
+    csv({"species": cycled("x", "y"), "row_id": DISTINCT, **BASE}, "iris.csv")
+    said: list[str] = []
+    text = copied("adult", "iris.csv", said.append)
+    data = validate(read_text(text, "c.yaml"), Experiment).data
+    assert (data.source, data.label, data.id) == ("iris.csv", "species", "row_id")
+    assert "  # by its name, 2 values: not learned" in text
+    assert said == []
+    text = copied("galaxies", "iris.csv", said.append)
+    assert validate(read_text(text, "c.yaml"), Experiment).data.augment is None
+    assert said == ["left out the recipe's data.augment={flip: both, rotate: 180}: these data have none such"]
+    assert said[0] in text
+
+
+def test_a_recipe_keeps_what_other_data_have_too():
+    csv(BASE)
+    np.savez("two.npz", x=np.arange(120 * 64).reshape(120, 8, 8) % 256, y=np.arange(120) % 5)
+    csv({"id": DISTINCT, **BASE}, "known.csv")
+    assert validate(read_text(copied("digits_anomaly", "two.npz"), "c.yaml"), Experiment).data.classes == (3,)
+    assert validate(read_text(copied("digits_anomaly", "t.csv"), "c.yaml"), Experiment).data.classes is None
+    assert validate(read_text(copied("streaming", "known.csv"), "c.yaml"), Experiment).data.id == "id"
+    assert validate(read_text(copied("streaming", "t.csv"), "c.yaml"), Experiment).data.id is None
+
+
+def test_a_recipe_for_pictures_sets_their_size():
+    for i in range(24):
+        path = Path("pictures") / "ab"[i % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.effect_noise((30 + i % 2, 34), 50).save(path)
+    data = validate(read_text(copied("vae", "pictures"), "c.yaml"), Experiment).data
+    assert data.image.size == (32, 28)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"), [(5, "1 row is held out, and this rate needs 4"), (20, "held-out rows supp")]
+)
+def test_the_false_positive_rate_is_one_that_the_rows_support_or_says_that_it_is_not(rows, said):
+    np.save("x.npy", np.random.default_rng(0).normal(size=(rows, 3)))
+    assert said in draft("x.npy").text
 
 
 def test_recipes_by_their_short_name():

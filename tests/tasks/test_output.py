@@ -12,8 +12,9 @@ from PIL import Image
 
 from aecli.config.problems import DamagedError, UserError
 from aecli.report.sheet import contact_sheet
+from aecli.tasks.folders import numbered, png_names, write_images
 from aecli.tasks.kept import keep, kept
-from aecli.tasks.output import FOLDER, check_output, write_csv, write_images, write_npy, write_npz, write_png
+from aecli.tasks.output import FOLDER, check_output, write_csv, write_npy, write_npz, write_png
 
 
 def names(folder):
@@ -83,7 +84,7 @@ def test_objects_are_never_written_and_the_old_file_stays(write, tmp_path):
         lambda p: write_npz(p, {"a": np.zeros(3)}),
         lambda p: write_csv(p, {"a": np.zeros(3)}),
         lambda p: write_png(p, np.zeros((2, 2), np.uint8)),
-        lambda p: write_images(p, [np.zeros((2, 2), np.uint8)]),
+        lambda p: write_images(p, numbered([np.zeros((2, 2), np.uint8)])),
     ],
     ids=["npy", "npz", "csv", "png", "folder"],
 )
@@ -131,16 +132,46 @@ def test_csv_is_short_and_leaves_absent_columns_out(tmp_path):
 
 def test_a_folder_of_images_is_replaced_but_no_other_folder(tmp_path):
     folder = tmp_path / "images"
-    write_images(folder, [np.full((2, 2), i, np.uint8) for i in range(3)])
-    write_images(folder, [np.full((2, 2, 3), 9, np.uint8)])
+    write_images(folder, numbered(np.full((2, 2), i, np.uint8) for i in range(3)))
+    write_images(folder, numbered([np.full((2, 2, 3), 9, np.uint8)]))
     assert names(folder) == ["00000.png"]
     assert np.asarray(Image.open(folder / "00000.png")).tolist() == np.full((2, 2, 3), 9).tolist()
     (folder / "thesis.txt").write_text("precious")
     with pytest.raises(UserError, match="holds other things"):
         check_output(folder, (FOLDER,))
     with pytest.raises(UserError, match="holds other things"):
-        write_images(folder, [np.zeros((2, 2), np.uint8)])
+        write_images(folder, numbered([np.zeros((2, 2), np.uint8)]))
     assert (folder / "thesis.txt").read_text() == "precious"
+    assert names(tmp_path) == ["images"]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        (["a.jpg", "s/b.webp", "s/c.png"], ["a.png", "s/b.png", "s/c.png"]),
+        (["a.jpg", "a.png"], ["a.jpg.png", "a.png"]),
+        (["a.jpg", "a.webp"], ["a.jpg.png", "a.webp.png"]),
+        (["A.jpg", "a.JPG", "b/a.jpg"], ["A.jpg.png", "a.JPG.png.png", "b/a.png"]),
+        (["a.jpg", "a.jpg.png", "a.png"], ["a.jpg.png.png", "a.jpg.png", "a.png"]),
+        (["a.jpg", "a.png/x.jpg"], ["a.png.png", "a.png/x.png"]),
+        (["x.y.jpeg", "1.PNG"], ["x.y.png", "1.png"]),
+    ],
+)
+def test_pictures_keep_their_names_and_none_is_written_over_another(files, expected):
+    assert png_names(files) == dict(zip(files, expected, strict=True))
+    assert png_names(files[::-1]).keys() == set(files)
+    assert len({name.casefold() for name in png_names(files).values()}) == len(files)
+
+
+def test_a_folder_of_named_images_is_replaced_unless_a_picture_in_it_is_somebody_elses(tmp_path):
+    folder = tmp_path / "images"
+    write_images(folder, [("a/b.png", np.zeros((2, 2), np.uint8)), ("c.png", np.zeros((2, 2), np.uint8))])
+    write_images(folder, [("a/d.png", np.ones((2, 2), np.uint8))])
+    assert [p.relative_to(folder).as_posix() for p in sorted(folder.rglob("*.png"))] == ["a/d.png"]
+    Image.fromarray(np.zeros((2, 2), np.uint8)).save(folder / "a" / "7.png")
+    with pytest.raises(UserError, match=r"holds other things \(a/7.png\)"):
+        write_images(folder, [("a/d.png", np.ones((2, 2), np.uint8))])
+    assert (folder / "a" / "7.png").exists()
     assert names(tmp_path) == ["images"]
 
 

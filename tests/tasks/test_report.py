@@ -8,10 +8,13 @@ import pytest
 from aecli.config.dump import to_yaml
 from aecli.config.problems import UserError
 from aecli.report.html import render
+from aecli.report.html.numbers import digits
 from aecli.runs.files import to_json, write_whole
+from aecli.tasks.aggregate import aggregate_of
 from aecli.tasks.report import report
-from aecli.tasks.report.rows import cell_errors, evenly
+from aecli.tasks.report.rows import cell_errors, evenly, values
 from aecli.tasks.report.write import content
+from aecli.tasks.sample import sample
 from tests.tasks.small import GAUSSIAN, pixels, table, trained
 
 ONE_UNIT = {"bottleneck": {"size": 1}}
@@ -50,9 +53,11 @@ def written(found):
 def test_every_kind_of_run_has_its_sections(case):
     name, run = case
     found = content(run)
-    assert (found.code_map is None) == (name == "one unit")
+    assert (found.code_map is None) == (name == "one unit") == (found.code_histogram is not None)
     image = run.features.kind == "image" and name != "two channels"
-    assert bool(found.examples) == (found.samples is not None) == image
+    assert bool(found.examples) == bool(found.samples) == image
+    if image:
+        assert len(found.samples) == (2 if run.autoencoder.model.bottleneck.stochastic else 1)
     assert (found.columns is not None) == (found.worst is not None) == (run.features.kind == "table")
     assert (found.plane is not None) == (name in ("a plane", "large image"))
     assert (found.anomalies is not None) == (name == "anomalies")
@@ -89,6 +94,23 @@ def test_the_worst_rows_are_the_worst(tmp_path):
     np.testing.assert_allclose(found.errors, errors[order], rtol=1e-5)
 
 
+def test_zeros_of_a_standardised_column_are_printed_as_zeros(tmp_path):
+    x = np.random.default_rng(0).integers(0, 4, (400, 3)) * [0.1, 1.0, 1e6] - [0.0, 1.0, 0.0]
+    x[::2, 0] = 0
+    run = written(trained(tmp_path, x))
+    rows = run.split("train")[1]
+    seen = values(run, rows.x)
+    for row, number in zip(seen, rows.rows, strict=True):
+        assert row == [digits(float(np.float32(v))) for v in x[number]]
+
+
+def test_the_histogram_of_a_code_of_one_unit_is_on_the_page(tmp_path):
+    run = written(trained(tmp_path, table(60), model=ONE_UNIT))
+    page = render([content(run)], "a test")
+    assert "A code of one unit lies on a line and has no map" in page
+    assert "unit 0 of the code" in page
+
+
 def test_a_walk_moves_one_unit_alone(tmp_path):
     run = written(trained(tmp_path, pixels(), model=TWO_UNITS))
     codes = run.encode(run.split()[1].x).astype(np.float64)
@@ -103,6 +125,28 @@ def test_the_map_is_the_code(tmp_path):
     run = written(trained(tmp_path, pixels(), model=TWO_UNITS))
     rows = run.split("test")[1]
     np.testing.assert_allclose(content(run).code_map.points, run.encode(rows.x), atol=1e-6)
+
+
+@pytest.mark.parametrize("make", [pixels, lambda: table(60)])
+def test_draws_of_the_prior_stand_beside_those_of_the_mixture(make, tmp_path):
+    run = written(trained(tmp_path, make(), model=GAUSSIAN))
+    found = content(run)
+    captions = found.columns.captions if found.columns else [sheet.caption for sheet in found.samples]
+    assert "draws from the prior; by mean and variance the training codes are " in captions[0]
+    assert captions[0].endswith("it does not fit them" if aggregate_of(run).far else ", near")
+    assert "draws from the mixture of Gaussians fitted to the training codes" in captions[1]
+    prior, mixture = (sample(run, 64, name) for name in ("prior", "mixture"))
+    if found.columns:
+        assert found.columns.beside is not None
+    else:
+        for sheet, drawn in zip(found.samples, (prior, mixture), strict=True):
+            np.testing.assert_array_equal(sheet.images, np.clip(drawn.samples, 0, 1))
+
+
+def test_a_deterministic_code_has_one_way_to_draw(tmp_path):
+    found = content(written(trained(tmp_path, table(60))))
+    assert found.columns.beside is None
+    assert found.columns.captions == ["2,000 draws from the mixture of Gaussians fitted to the training codes"]
 
 
 def test_cell_errors_by_hand(tmp_path):

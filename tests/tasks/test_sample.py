@@ -172,7 +172,7 @@ def test_samples_of_images_are_written_as_a_sheet(tmp_path):
 
 @pytest.mark.parametrize("task", [lambda m, p: sample(m, 4, output=p), lambda m, p: traverse(m, output=p)])
 def test_a_table_gets_no_sheet(task, tmp_path):
-    with pytest.raises(UserError, match=r"use \.npy, \.npz or \.csv"):
+    with pytest.raises(UserError, match=r"use \.npy, \.npz, \.csv or \.parquet"):
         task(trained(tmp_path, table(60)), tmp_path / "x.png")
 
 
@@ -180,3 +180,9 @@ def test_samples_of_a_table_have_its_columns(tmp_path):
     model = trained(tmp_path, table(60), raw={"columns": tuple("abcde")})
     sample(model, 4, output=tmp_path / "x.csv")
     assert (tmp_path / "x.csv").read_text().startswith("a,b,c,d,e\n")
+
+
+def test_a_column_of_the_data_keeps_its_name_beside_those_of_a_walk(tmp_path):
+    model = trained(tmp_path, table(60), raw={"columns": ("a", "step", "c", "d", "e")})
+    traverse(model, steps=2, output=tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().startswith("unit,sample.step,value,a,step,c,d,e\n")

@@ -6,9 +6,14 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
+from pyarrow.csv import read_csv as csv_table
 
 import aecli
+from aecli.config.problems import UserError
+from aecli.data import dataset as data
+from aecli.evaluation import moments
 from aecli.tasks.anomaly import judge
 from aecli.tasks.embed import write_embedding
 from aecli.tasks.reconstruct import write_reconstruction
@@ -144,6 +149,42 @@ def test_columns_in_another_order_are_the_same_rows(run, tmp_path):
         out.writeheader()
         out.writerows(rows)
     np.testing.assert_array_equal(run[0].embed(str(tmp_path / "shuffled.csv")), run[0].embed(str(source)))
+
+
+@pytest.mark.parametrize("ending", [".csv", ".parquet"])
+def test_a_file_is_evaluated_block_by_block_to_the_same_bits(run, tmp_path, monkeypatch, ending):
+    """Neither all of its rows are read at once, nor are they spooled; drift and notes are those of all rows."""
+    table = csv_table(str(run[1] / "new.csv"))
+    path = tmp_path / f"new{ending}"
+    pq.write_table(table, path) if ending == ".parquet" else path.write_bytes((run[1] / "new.csv").read_bytes())
+    monkeypatch.setattr(data, "read_rows", pytest.fail)
+    monkeypatch.setattr(module, "read_rows", pytest.fail)
+    found = []
+    for batches in (1, 16):
+        monkeypatch.setattr(moments, "BATCHES", batches)
+        found.append(repr(run[0].evaluate(str(path), metrics=["reconstruction", "likelihood"])))
+    assert found[0] == found[1]
+    assert "'examples': 700" in found[0]
+
+
+def test_a_streamed_split_is_evaluated_like_one_in_memory(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(moments, "BATCHES", 1)
+    config = run[0].experiment.model_dump(mode="json")
+    config["training"]["epochs"] = 1
+    found = []
+    for residency in ("host", "streamed"):
+        config["data"]["residency"] = residency
+        made = aecli.train(config, output=tmp_path / residency, figures=False)
+        found.append({**made.evaluate(split="train"), "run": None})
+    assert found[0]["examples"] > 512
+    assert repr(found[0]) == repr(found[1])
+
+
+def test_a_file_of_nothing_but_holes_is_not_evaluated(run, tmp_path):
+    lines = (run[1] / "new.csv").read_text().splitlines()
+    (tmp_path / "empty.csv").write_text("\n".join([lines[0], *["x,,,,,,"] * 5]) + "\n")
+    with pytest.raises(UserError, match="nothing but holes"):
+        run[0].evaluate(str(tmp_path / "empty.csv"))
 
 
 def test_a_streamed_run_is_the_run_in_memory(run, tmp_path):

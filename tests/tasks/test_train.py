@@ -42,6 +42,9 @@ class Stopping:
             self.step = None
             os.kill(os.getpid(), signal.SIGTERM)
 
+    def warn(self, text):
+        self.say(text)
+
     def say(self, text):
         pass
 

@@ -79,6 +79,12 @@ def _reader(path: Path) -> Reader:
     return reader
 
 
+def is_picture_folder(source: str) -> bool:
+    """Whether a source is a folder that is read as pictures: its rows' ids are then their paths in it."""
+    path = Path(source).expanduser()
+    return source not in NAMED and path.is_dir() and images.is_pictures(path)
+
+
 def _folder(path: Path) -> Reader:
     """How a folder is read: as IDX files where there are train-images, else as pictures."""
     if idx.find(path, "train-images", 3):

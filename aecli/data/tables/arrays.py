@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import compute, types
 
-from aecli.data.tables.cells import DATE, FIRST_DATE, HOLES, READ, SOFT_HOLES
+from aecli.data.tables.cells import DATE, FIRST_DATE, HOLES, SOFT_HOLES
+from aecli.data.tables.styles import Style, plain_category, reader
 
 if TYPE_CHECKING:
-    from jaxtyping import Float, Int, Shaped
+    from jaxtyping import Bool, Float, Int, Shaped
 
     from aecli.data.raw import Field
 
@@ -83,6 +84,13 @@ def floats(array: Any) -> Float[np.ndarray, " n"] | None:
         return None
 
 
+def without_point(array: Any) -> Bool[np.ndarray, " n"]:
+    """Which plain numbers are numbers where a comma is decimal, too: a point may only part their thousands."""
+    plain = pc.invert(pc.match_substring(array, "."))
+    groups = pc.match_substring_regex(array, r"^[+-]?[1-9]\d{0,2}(\.\d{3})+$")
+    return pc.fill_null(pc.or_(plain, groups), False).to_numpy(zero_copy_only=False)
+
+
 def instants(array: Any) -> Float[np.ndarray, " n"] | None:
     """Text without holes as seconds since 1970, all at once; None where any is no ISO date, or zones are mixed."""
     if not pc.all(pc.match_substring_regex(array, DATE)).as_py():
@@ -131,10 +139,11 @@ def values(array: Any, field: Field, index: dict[str, float] | None = None) -> S
         return dates(array)
     cells = without_holes(text(array), soft=field.kind in ("numeric", "date"))
     if field.kind == "categorical":
-        return looked_up(cells, (index or {}).get)
-    quick = {"numeric": floats, "date": instants}.get(field.kind)
+        place = (index or {}).get
+        return looked_up(cells, (lambda text: place(plain_category(text))) if field.format else place)
+    quick = {"numeric": floats, "date": instants}.get(field.kind) if not field.format else None
     found = quick(cells) if quick else None
-    return looked_up(cells, READ[field.kind]) if found is None else found
+    return looked_up(cells, reader(Style(field.kind, field.format))) if found is None else found
 
 
 def gathered(columns: list[np.ndarray], out: Float[np.ndarray, "n c"], start: int = 0) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 from math import nan
 from typing import Literal
@@ -22,9 +21,8 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 FIRST_DATE = -62135596800.0  # 0001-01-01, in seconds since 1970: there is no year 0
 NUMBER_STARTS = frozenset("0123456789+-.iInN")  # "inf" and "nan" are numbers, too
 _DATE = re.compile(DATE, re.ASCII)
-_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
 
-Word = Literal["numeric", "boolean", "date", "soft", "comma", "text"]
+Word = Literal["numeric", "boolean", "date", "soft", "styled", "text"]
 
 
 def number(text: str) -> float | None:
@@ -55,20 +53,3 @@ def seconds(text: str) -> float | None:
 def boolean(text: str) -> float | None:
     """1 or 0 for true, yes, false, no (in any case), their first letters and the digits; NaN for a hole, else None."""
     return nan if text in HOLES else ASKED_BOOLEANS.get(text.lower())
-
-
-READ: dict[str, Callable[[str], float | None]] = {"numeric": number, "date": seconds, "boolean": boolean}
-
-
-def word(text: str) -> Word:
-    """What a cell that is no hole looks like; "comma" is a number written 1,5."""
-    if text in SOFT_HOLES:
-        return "soft"
-    if text[:1] in NUMBER_STARTS:
-        if number(text) is not None:
-            return "numeric"
-        if seconds(text) is not None:
-            return "date"
-        if _COMMA.fullmatch(text):
-            return "comma"
-    return "boolean" if text.lower() in BOOLEANS else "text"

@@ -41,6 +41,7 @@ class _Columnar(ABC):
 
     kind = ""
     untyped = False
+    comma = False
     ragged_count = 0
 
     def __init__(self, path: Path, want: Want):

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 
 from aecli.data.raw import Want
-from aecli.data.tables.cells import HOLES, SOFT_HOLES, number, word
+from aecli.data.tables.cells import HOLES, SOFT_HOLES, number
+from aecli.data.tables.styles import PLAIN, reader, styles, word
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -18,14 +19,14 @@ ROWS = 1000  # that vote on the header
 def delimiter_of(lines: Sequence[str]) -> str:
     """What parts the cells of these lines.
 
-    The comma, if it parts the first line and at least half of the others into as many cells; else the first of
-    semicolon, tab and bar that does, if any; else the comma all the same. Numbers with decimal commas between
-    semicolons are told by every one of their cells being such a number.
+    The first of comma, semicolon, tab and bar that parts all lines into as many cells; else the first that so parts
+    the first line and at least half of the others; else the comma. Where comma and another both do, the other one
+    parts cells if every comma left in them is that of a number: 1,5;2,5.
     """
-    agreeing = [d for d in DELIMITERS if _agrees(lines, d)]
-    if agreeing[:2] == [",", ";"] and all(_decimal(c) for row in _split(lines, ";") for c in row):
-        return ";"
-    return agreeing[0] if agreeing else ","
+    shares = {d: _agreement(lines, d) for d in DELIMITERS}
+    found = [d for least in (1.0, 0.5) for d in DELIMITERS if shares[d] >= least]
+    others = [d for d in found if d != "," and shares[","] <= shares[d] and _all_decimal(lines, d)]
+    return (others or found or [","])[0]
 
 
 def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
@@ -35,15 +36,23 @@ def _split(lines: Sequence[str], delimiter: str) -> list[list[str]]:
         return []
 
 
-def _agrees(lines: Sequence[str], delimiter: str) -> bool:
+def _agreement(lines: Sequence[str], delimiter: str) -> float:
+    """The share of lines with as many cells as the first, 0 where that has one."""
     found = _split(lines, delimiter)
     width = len(found[0]) if found else 0
-    return width > 1 and 2 * sum(len(row) == width for row in found[1:]) >= len(found[1:])
+    return sum(len(row) == width for row in found) / len(found) if width > 1 else 0.0
+
+
+def _all_decimal(lines: Sequence[str], delimiter: str) -> bool:
+    """Whether commas stand below the first line, and there as decimal commas alone."""
+    found = _split(lines, delimiter)
+    commas = [cell.strip() for row in found[1:] or found for cell in row if "," in cell]
+    return bool(commas) and all(any(style.format[:1] == "," for style in styles(c, comma=True)) for c in commas)
 
 
 def _decimal(cell: str) -> bool:
-    """Whether it is a number, be it one with a decimal comma, or a hole of one."""
-    return word(cell.strip()) == "comma" or number(cell.strip()) is not None
+    """Whether it is a number, in whatever style, or a hole of one."""
+    return word(cell.strip()) == "styled" or reader(PLAIN)(cell.strip()) is not None
 
 
 def is_header(rows: Iterable[list[str]], want: Want) -> tuple[bool, str | None]:
@@ -96,7 +105,7 @@ def _vote(first: str, below: set[str]) -> int:
     if not words:
         return 0
     top = word(first)
-    if words <= {"numeric", "comma"}:
+    if words <= {"numeric", "styled"}:
         return 0 if _decimal(first) else 1
     if words in ({"date"}, {"boolean"}):
         return -1 if {top} == words else 1

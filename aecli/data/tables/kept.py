@@ -9,15 +9,16 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import types
 
-from aecli.config.problems import Place
-from aecli.data.labels import as_labels, parsed
+from aecli.data.labels import is_whole, parsed
 from aecli.data.tables import arrays
 from aecli.data.tables.arrays import pc
+from aecli.data.tables.cells import HOLES, SOFT_HOLES
 
 if TYPE_CHECKING:
     from jaxtyping import Shaped
 
-Dtype = Literal["int64", "float64", "bool", "text"]
+# With "?": labels of which some are missing, as text that is empty there.
+Dtype = Literal["int64", "float64", "bool", "text", "int64?", "bool?", "text?"]
 LONGEST = 1000  # characters of a cell: NumPy gives every row the room of the longest
 EXACT = 2**53  # whole numbers up to this are exact as floats
 WHOLE = r"^(0|-?[1-9]\d{0,17})$"
@@ -28,14 +29,15 @@ NUMBER = r"^-?(0|[1-9]\d{0,14})(\.\d{1,15})?([eE][+-]?\d{1,2})?$"  # no 007, not
 class Kept:
     """The type of one column's values, as more of them are seen.
 
-    Labels are integers or booleans where every one of them is (1.0 is 1, "true" is true). Another column of a text
-    file stays text unless nothing is lost by reading numbers: 007 is text.
+    Labels are integers or booleans where every one of them is (1.0 is 1, "true" is true); some may be missing.
+    Another column of a text file stays text unless nothing is lost by reading numbers: 007 is text.
     """
 
     label: bool
     untyped: bool  # text may be of numbers: the file has no types
     seen: set[Dtype] = field(default_factory=set)
     holes: int = 0
+    soft: bool = False  # there is a label that is a hole if the others are numbers
     longest: int = 0
     huge: bool = False
 
@@ -56,22 +58,31 @@ class Kept:
             self.huge |= max(abs(low or 0), abs(high or 0)) >= EXACT
             self.seen |= {"int64"}
         elif own == "numeric" and not types.is_decimal(column.type) and column.type != pa.uint64():
-            whole = self.label and as_labels(arrays.numbers(column).astype(np.float64), "", Place("")).dtype.kind == "i"
-            self.seen |= {"int64" if whole else "float64"}
+            values = arrays.numbers(column).astype(np.float64)
+            known = values[~np.isnan(values)]
+            self.holes += len(values) - len(known) if self.label else 0
+            if len(known) or not self.label:
+                self.seen |= {"int64" if self.label and is_whole(known) else "float64"}
         else:
             self.seen |= {"text"}
 
     def _texts(self, cells: Any, numbers: bool) -> None:
-        if "text" in self.seen or not numbers:
+        if self.label:
+            self._labels(pc.unique(pc.fill_null(cells, "")).to_pylist(), numbers)
+        elif "text" in self.seen or not numbers:
             self.seen |= {"text"}
-        elif self.label:
-            names = np.array(pc.unique(pc.fill_null(cells, "")).to_pylist(), np.str_)
-            kinds: dict[str, Dtype] = {"b": "bool", "i": "int64", "U": "text"}
-            self.holes += int((names == "").any())
-            if len(names):
-                self.seen |= {kinds[parsed(names).dtype.kind]}
         else:
             self.seen |= self._lossless(cells)
+
+    def _labels(self, names: list[str], numbers: bool) -> None:
+        """Take the next labels, each once."""
+        kinds: dict[str, Dtype] = {"b": "bool", "i": "int64", "U": "text"}
+        known = [name for name in names if name not in HOLES]
+        hard = [name for name in known if name not in SOFT_HOLES]
+        self.holes += len(names) - len(known)
+        self.soft |= len(hard) < len(known)
+        if hard:
+            self.seen |= {kinds[parsed(np.array(hard, np.str_)).dtype.kind] if numbers else "text"}
 
     def _lossless(self, cells: Any) -> set[Dtype]:
         held = pc.drop_null(arrays.without_holes(cells))
@@ -87,6 +98,18 @@ class Kept:
 
     def dtype(self) -> Dtype:
         """The type that holds every value that was seen."""
+        return self._of_label() if self.label else self._of_values()
+
+    def _of_label(self) -> Dtype:
+        if self.seen == {"int64"}:
+            return "int64?" if self.holes or self.soft else "int64"
+        if self.seen == {"bool"} and not self.soft:
+            return "bool?" if self.holes else "bool"
+        if self.seen and self.seen <= {"int64", "float64"} and not self.huge:
+            return "float64"
+        return "text?" if self.holes else "text"
+
+    def _of_values(self) -> Dtype:
         if self.seen == {"bool"}:
             return "text" if self.holes else "bool"
         if self.seen == {"int64"}:
@@ -99,6 +122,8 @@ class Kept:
 def kept(column: Any, dtype: Dtype) -> Shaped[np.ndarray, " n"]:
     """A column as this type: holes are NaN among floats, and empty in text."""
     own = arrays.native(column.type)
+    if dtype in ("int64?", "bool?", "text?"):
+        return _partly(column, dtype)
     if dtype == "text":
         return np.array(pc.fill_null(arrays.text(column), "").to_pylist(), np.str_).reshape(-1)
     if own == "text":
@@ -110,6 +135,18 @@ def kept(column: Any, dtype: Dtype) -> Shaped[np.ndarray, " n"]:
         return _whole(cells)
     values = arrays.numbers(column)
     return values.astype({"bool": np.bool_, "int64": np.int64, "float64": np.float64}[dtype])
+
+
+def _partly(column: Any, dtype: Dtype) -> np.ndarray:
+    """Labels as text, "" where there is none."""
+    cells = arrays.without_holes(arrays.text(column), soft=dtype == "int64?")
+    if dtype == "text?":
+        return kept(cells, "text")
+    known = pc.is_valid(cells).to_numpy(zero_copy_only=False)
+    values = kept(cells.drop_null(), "int64" if dtype == "int64?" else "bool").astype(np.str_)
+    found = np.zeros(len(cells), values.dtype if len(values) else np.dtype("<U1"))
+    found[known] = values
+    return found
 
 
 def _whole(cells: Any) -> np.ndarray:

@@ -6,7 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aecli.config.problems import Place, Problem, UserError, did_you_mean
 from aecli.data.raw import Want
@@ -31,6 +31,7 @@ class Roles:
     carried: tuple[int, ...]
     kinds: dict[int, str]
     of_run: bool = False  # the kinds are those of a run that the rows are for
+    formats: dict[int, str] = field(default_factory=dict)  # how the run's columns are written
 
     @property
     def needed(self) -> tuple[int, ...]:
@@ -145,7 +146,8 @@ def _matched(
     features = tuple(there[n] for n in want.columns)
     extra = tuple(i for i in rest if i not in features and kinds.get(i) != "drop")
     names = tuple(name or str(i) for i, name in enumerate(names))  # an unnamed column is carried by its index
-    return Roles(names, False, features, label, ids, extra, kinds, of_run=True)
+    formats = {there[name]: format_ for name, format_ in want.formats if name in there}
+    return Roles(names, False, features, label, ids, extra, kinds, True, formats)
 
 
 def _missing(missing: list[str], extra: list[str], named: bool, width: int, want: Want, place: Place) -> Problem:

@@ -90,7 +90,7 @@ def _scanned(path: Path, want: Want, hold: bool) -> Scan:
     table = _opened(path, want, hold)
     plan = surveyed(table)
     fields = tuple(f for _, f in plan.features)
-    unnamed = table.roles.plain and not plan.carried and all(f.kind == "numeric" for f in fields)
+    unnamed = table.roles.plain and not plan.carried and all(f.kind == "numeric" and not f.format for f in fields)
     columns = None if unnamed else tuple(f.name for f in fields)
     return Scan(str(path), plan.rows, fields, columns, plan.notes, (path,), plan, table)
 

@@ -17,6 +17,7 @@ from aecli.data.tables.cells import FALSE_TRUE
 from aecli.data.tables.evidence import Evidence, Finding
 from aecli.data.tables.kept import LONGEST, Dtype, Kept
 from aecli.data.tables.roles import Roles, as_key
+from aecli.data.tables.styles import Style, example
 
 
 class Table(Protocol):
@@ -27,6 +28,7 @@ class Table(Protocol):
     notes: list[str]
     rows: int | None
     untyped: bool
+    comma: bool  # its numbers may have decimal commas
     ragged: list[Problem]  # rows that have not one cell a column, the first few
     ragged_count: int
 
@@ -128,7 +130,7 @@ class _Survey:
         for i in roles.features:
             asked, own = roles.kinds.get(i), table.native(i)
             if own == "text" or (asked is not None and asked != own and (own, asked) != ("boolean", "numeric")):
-                self.evidence[i] = Evidence(asked)
+                self.evidence[i] = Evidence(asked, roles.formats.get(i), table.comma)
         if roles.label is not None:
             self.kept[roles.label] = Kept(True, table.untyped)
         for i in roles.carried:
@@ -166,15 +168,14 @@ class _Survey:
             raise UserError(Problem("no column is left for x: all others are text", self.table.place, hint))
         kept, left_out = self._carried(found)
         label = None if roles.label is None else (roles.label, self.kept[roles.label].dtype())
-        holes = self.nonfinite or any(e.filled < rows or e.words["soft"] for e in self.evidence.values())
-        holes = holes or (roles.label is not None and bool(self.kept[roles.label].holes))
+        holes = self.nonfinite or any(e.filled < rows or e.soft for e in self.evidence.values())
         first = self.table.first_line(rows) if holes else None
         return Plan(rows, features, label, roles.id, kept, (*notes, *left_out), first)
 
     def _field(self, i: int, found: Finding | None) -> Field:
         name = self.table.roles.names[i]
         if found is not None and found.kind is not None:
-            return Field(name, found.kind, found.values)
+            return Field(name, found.kind, found.values, found.format)
         own = self.table.native(i)
         kind = self.table.roles.kinds.get(i) or own
         return Field(name, kind, FALSE_TRUE if kind == "boolean" else ())  # pyright: ignore[reportArgumentType]
@@ -216,11 +217,16 @@ class _Survey:
         more = self.table.ragged_count + len(bad) - len(named)
         raise UserError(*named, *([Problem(f"and {more} more", self.table.place)] if more else []))
 
+    def _written(self, i: int) -> str:
+        format_ = self.table.roles.formats.get(i)
+        kind = self.table.roles.kinds.get(i)
+        return f", written {example(Style(kind, format_))}" if format_ and kind in ("numeric", "date") else ""
+
     def _bad(self, i: int, finding: Finding, line: int | None) -> Problem:
         name = self.table.roles.called(i)
         asked = self.table.roles.kinds.get(i)
         of_run = self.table.roles.of_run and asked is not None
-        hint = f"the run was trained on this column as {asked}" if of_run else finding.hint
+        hint = f"the run was trained on this column as {asked}{self._written(i)}" if of_run else finding.hint
         place = replace(self.table.place, line=line)
         if not finding.cells:
             return Problem(f"column {name} {finding.problem}", place, hint)

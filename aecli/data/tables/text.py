@@ -38,6 +38,7 @@ class TextTable:
         self.path, self.place, self.hold = path, Place(str(path)), hold
         self.header, self.notes = False, []
         self.delimiter = self._delimiter()
+        self.comma = self.delimiter != ","
         self.sample = [row for _, row in islice(lines.rows(path, self.delimiter), ROWS + 1)]
         if not self.sample:
             raise UserError(Problem("the file holds no rows: only blank lines", self.place))
@@ -66,7 +67,9 @@ class TextTable:
         found = []
         for i in roles.features:
             cells = [row[i].strip() for row in self.sample[self.header :] if len(row) == self.width]
-            asked = roles.kinds.get(i)
+            asked, styled = roles.kinds.get(i), roles.formats.get(i)
+            if styled:
+                continue  # a plain number may be another one in that style: 1.234 is 1234 where commas are decimal
             if asked == "numeric" or (asked is None and _numeric(cells)):
                 found.append(i)
         return frozenset(found)

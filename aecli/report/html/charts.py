@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif"
 RUNS = (BLUE, ORANGE, GREEN, PURPLE, SKY, VERMILLION)  # a colour for each run side by side; the letters tell them too
 SPLITS = {"train": (BLUE, "solid"), "validation": (VERMILLION, "dashed"), "test": (GREEN, "dotted")}
-DASHES = {"train": "dotted", "validation": "solid", "test": "dashed"}
+OTHER = (PURPLE, "dashdot")
 BASELINES = ((ORANGE, "dashed"), (GREEN, "dashdot"), (PURPLE, "dotted"))
 POINTS = 400  # of a ROC curve: more cannot be seen
 
@@ -108,7 +108,10 @@ def groups(found: Anomalies) -> dict[str, tuple[np.ndarray, str]]:
     """Which rows are of which kind, and the colour of it."""
     if found.truth is None:
         return {"rows": (np.ones(len(found.scores), bool), BLUE)}
-    return {"normal": (~found.truth, BLUE), "anomalous": (found.truth, VERMILLION)}
+    if found.labelled is None:
+        return {"normal": (~found.truth, BLUE), "anomalous": (found.truth, VERMILLION)}
+    normal = ~found.truth & found.labelled
+    return {"normal": (normal, BLUE), "anomalous": (found.truth, VERMILLION), "unlabelled": (~found.labelled, GREY)}
 
 
 def roc(found: Anomalies) -> dict[str, Any] | None:
@@ -116,22 +119,24 @@ def roc(found: Anomalies) -> dict[str, Any] | None:
     from bokeh.models import HoverTool
 
     truth, threshold = found.truth, found.summary["threshold"]
-    if truth is None or truth.all() or not truth.any():
+    known = slice(None) if found.labelled is None else found.labelled
+    if truth is None or truth[known].all() or not truth.any():
         return None
+    truth = truth[known]
     plot = canvas(
         x_axis_label="false positive rate", y_axis_label="true positive rate", height=300,
         x_range=(-0.02, 1.02), y_range=(-0.02, 1.02),
     )  # fmt: skip
     plot.line([0, 1], [0, 1], color=GREY, line_dash="dotted")
     drawn = []
-    looks = [(found.name, found.scores, BLUE, "solid", 3)]
+    looks = [(found.name, found.scores[known], BLUE, "solid", 3)]
     for i, (name, scores) in enumerate(found.baselines.items()):
-        looks.append((name.replace("_", " "), scores, *BASELINES[i % len(BASELINES)], 2))
+        looks.append((name.replace("_", " "), scores[known], *BASELINES[i % len(BASELINES)], 2))
     for name, scores, colour, dash, width in looks:
         false, true = thinned(*roc_points(np.asarray(scores, np.float64), truth))
         source = {"false": false, "true": true, "score": [name] * len(false)}
         drawn.append(plot.line("false", "true", source=source, color=colour, line_dash=dash, line_width=width))
-    at = [[float((found.scores[kind] > threshold).mean())] for kind in (~truth, truth)]
+    at = [[float((found.scores[known][kind] > threshold).mean())] for kind in (~truth, truth)]
     plot.scatter(*at, size=11, color=BLUE, line_color="white", line_width=2)
     tips = [("score", "@score"), ("false positives", "@false{0.0%}"), ("found", "@true{0.0%}")]
     plot.add_tools(HoverTool(renderers=drawn, tooltips=tips, line_policy="nearest"))
@@ -186,10 +191,9 @@ def legend(runs: Sequence[tuple[str, Lines, int | None]]) -> list[dict[str, str]
 
 
 def _look(split: str, run: int, runs: int) -> tuple[str, str]:
-    """Colour and dash of a line: of one run a colour for each split, of several a colour for each run."""
-    if runs == 1:
-        return SPLITS.get(split, (PURPLE, "dashdot"))
-    return RUNS[run % len(RUNS)], DASHES.get(split, "dashdot")
+    """Colour and dash of a line: a dash for each split; a colour for each split of one run, or for each of several."""
+    colour, dash = SPLITS.get(split, OTHER)
+    return (colour if runs == 1 else RUNS[run % len(RUNS)]), dash
 
 
 __all__ = ["curves", "histogram", "legend", "roc", "told"]

@@ -54,13 +54,16 @@ class WorstRows:
 class Columns:
     """The columns of a table, as they are and as drawn: numbers, text (categories) or dates, in its units.
 
-    `quality` says of each how well it is reconstructed.
+    `quality` says of each how well it is reconstructed. `captions` say what is drawn and, where there are two ways
+    to, what is drawn `beside` it.
     """
 
     names: Sequence[str]
     data: Sequence[Shaped[np.ndarray, " n"]]
     drawn: Sequence[Shaped[np.ndarray, " m"]] | None
     quality: Sequence[str]
+    beside: Sequence[Shaped[np.ndarray, " m"]] | None = None
+    captions: Sequence[str] = ("samples",)
 
 
 @dataclass(frozen=True)
@@ -136,6 +139,7 @@ class Anomalies:
     baselines: Mapping[str, Float[np.ndarray, " n"]]
     summary: Mapping[str, Any]
     suspects: Sequence[Suspect]
+    labelled: Bool[np.ndarray, " n"] | None = None  # which rows have a label, where some have none
 
 
 @dataclass(frozen=True)
@@ -157,10 +161,11 @@ class RunContent:
     examples: Sequence[Examples] = ()
     worst: WorstRows | None = None
     columns: Columns | None = None
-    samples: Sheet | None = None
+    samples: Sequence[Sheet] = ()
     plane: Sheet | None = None
     walks: Sequence[Walk] = ()
     walk_note: str = ""
     code_map: CodeMap | None = None
+    code_histogram: Columns | None = None  # of a code of one unit, which has no map
     anomalies: Anomalies | None = None
     notes: Sequence[str] = ()

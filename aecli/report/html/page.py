@@ -81,8 +81,9 @@ def _run(i: int, run: RunContent, count: int, drawn: dict[str, Any], maps: list[
         "content": run, "id": f"run-{i}", "letter": letter, "colour": charts.RUNS[i % len(charts.RUNS)],
         "label": run.name if count == 1 else f"{letter} {run.name}", "recipe": recipe(run),
         "status": str(run.record.get("status")), "examples": [views.examples(e) for e in run.examples],
-        "samples": run.samples and views.sheet(run.samples), "plane": run.plane and views.sheet(run.plane),
+        "samples": [views.sheet(found) for found in run.samples], "plane": run.plane and views.sheet(run.plane),
         "walks": views.walks(run), "marginals": marginals(run.columns) if run.columns else [],
+        "histogram": marginals(run.code_histogram) if run.code_histogram else [],
         "map": None, "anomalies": None, "charts": {},
     }  # fmt: skip
     if run.code_map is not None:
@@ -109,7 +110,7 @@ def _sections(runs: Sequence[dict[str, Any]], curves: bool) -> list[tuple[str, s
         "reconstructions": ("Reconstructions", any(r["examples"] or r["content"].worst for r in runs)),
         "samples": ("Samples", any(r["samples"] or r["marginals"] for r in runs)),
         "traversals": ("Traversals", any(r["walks"] or r["plane"] for r in runs)),
-        "map": ("Code map", any(r["map"] for r in runs)),
+        "map": ("Code map", any(r["map"] or r["histogram"] for r in runs)),
         "anomalies": ("Anomalies", any(r["anomalies"] for r in runs)),
         "provenance": ("Provenance", True),
         "config": ("Config", True),

@@ -32,6 +32,7 @@ def _facts(run: RunContent) -> list[tuple[str, str]]:
         ("data", data.get("source")),
         ("data SHA-256", data.get("sha256")),
         ("rows", _rows(data)),
+        ("aecli", _aecli(record)),
         ("git commit", git.get("commit")),
         ("work tree", git.get("dirty") and "had changes that are in no commit"),
         ("device", record.get("device")),
@@ -54,14 +55,7 @@ def command(record: Any) -> str:
 def recipe(run: RunContent) -> list[tuple[str, str]]:
     """(comment, command) in their order: the code, the packages, the data, the training, this page."""
     record = run.record
-    git, packages = record.get("git") or {}, record.get("packages") or {}
-    steps = []
-    if git.get("commit"):
-        dirty = ": the work tree then had changes that are in no commit" if git.get("dirty") else ""
-        steps.append((f"the code{dirty}", f"git checkout {shlex.quote(git['commit'])}"))
-    pins = [f"{name}=={version}" for name, version in packages.items() if version and name != "aecli"]
-    if pins:
-        steps.append((f"the packages, on Python {record.get('python')}", shlex.join(["pip", "install", *pins])))
+    steps = _code(record)
     digest = (record.get("data") or {}).get("sha256")
     source = str((record.get("data") or {}).get("source"))
     if digest:
@@ -70,6 +64,31 @@ def recipe(run: RunContent) -> list[tuple[str, str]]:
     steps.append(("save the config above as config.yaml; it holds every override", f"aecli {fit} config.yaml"))
     steps.append(("this page", "aecli report latest"))
     return steps
+
+
+def _code(record: Any) -> list[tuple[str, str]]:
+    """aecli itself, by its commit or else its version, the packages, and the work tree it was started in."""
+    git, own, packages = (record.get(name) or {} for name in ("git", "aecli", "packages"))
+    commit, steps = own.get("commit"), []
+    if git.get("commit") and git["commit"] != commit:
+        dirty = ": it then had changes that are in no commit" if git.get("dirty") else ""
+        steps.append((f"the work tree it was started in{dirty}", f"git checkout {shlex.quote(git['commit'])}"))
+    if commit:
+        install = f"git checkout {shlex.quote(commit)} && pip install ."
+        steps.append((f"aecli {_aecli(record)}, in its own repository", install))
+    pins = [f"{name}=={version}" for name, version in packages.items() if version and not (commit and name == "aecli")]
+    if pins:
+        what = "the packages" if commit or "aecli" not in packages else "aecli and its packages"
+        steps.append((f"{what}, on Python {record.get('python')}", shlex.join(["pip", "install", *pins])))
+    return steps
+
+
+def _aecli(record: Any) -> str:
+    """Its version, and the commit of its own repository where that is known."""
+    own, packages = record.get("aecli") or {}, record.get("packages") or {}
+    version, commit = own.get("version") or packages.get("aecli"), own.get("commit")
+    changed = ", with changes that are in no commit" if own.get("dirty") else ""
+    return ", commit ".join(str(part) for part in (version, commit) if part) + changed
 
 
 def _status(record: Any) -> str:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
-from aecli.data.dataset import is_anomaly
+from aecli.data.labels import labelled, unlabelled
+from aecli.data.truth import is_anomaly
 from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
 from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores, usual_losses
@@ -42,6 +43,7 @@ class Calibration:
     class_names: tuple[str, ...] | None = None
     truth_known: bool = False
     usual: Float32[np.ndarray, " columns"] | None = None
+    unlabelled: int = 0  # held-out rows that may be anomalies or not
 
     @property
     def threshold(self) -> float:
@@ -52,7 +54,13 @@ class Calibration:
     def notes(self) -> list[str]:
         """What to say where rows are too few for the rate, or where no label says which of them are normal."""
         few = too_few(len(self.scores), self.false_positive_rate)
-        return [*([few] if few else []), *([] if self.truth_known else [self._assumed()])]
+        aside = f"{self.unlabelled:,} unlabelled held-out rows are left out: they are not known to be normal"
+        parts = (
+            [few] if few else [],
+            [] if self.truth_known else [self._assumed()],
+            [aside] if self.unlabelled else [],
+        )
+        return [text for part in parts for text in part]
 
     def _assumed(self) -> str:
         what = f"no label says which rows are normal: all {len(self.scores)} held-out rows were taken for normal"
@@ -92,7 +100,7 @@ def calibrate(
         raise UserError(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
-    path, key = trained.run.path / FILE, {"version": 5, "model": trained.fingerprint, "score": kind}
+    path, key = trained.run.path / FILE, {"version": 6, "model": trained.fingerprint, "score": kind}
     arrays = kept(path, key)
     if arrays is None:
         arrays = _fitted(trained, kind)
@@ -105,16 +113,19 @@ def calibrate(
 
 
 def held_out_normals(trained: Trained) -> Float32[np.ndarray, " n *features"]:
-    """The validation rows that are not known anomalies, or a UserError that says how to hold some out."""
+    """The validation rows that are not known anomalies, or a UserError that says how to hold some out.
+
+    Where labels tell anomalies apart, an unlabelled row is not among them: it might be one.
+    """
     held = trained.dataset.validation
     if held is None or not len(held):
         raise UserError(Problem("this run held no rows out: a threshold cannot be calibrated", hint=HOLD_OUT))
     most = max(1, min(MOST, VALUES // int(np.prod(held.x.shape[1:]))))
     rows = held.take(spread(len(held), most))
     truth = is_anomaly(rows, trained.experiment.data, trained.dataset.class_names or None)
-    x = rows.x if truth is None else rows.x[~truth]
+    x = rows.x if truth is None or rows.labels is None else rows.x[~truth & labelled(np.asarray(rows.labels))]
     if not len(x):
-        text = "all held-out rows are anomalies: a threshold cannot be calibrated"
+        text = "all held-out rows are anomalies, or unlabelled: a threshold cannot be calibrated"
         raise UserError(Problem(text, hint=f"{HOLD_OUT}, with normal rows among them"))
     return x
 
@@ -128,7 +139,9 @@ def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
     arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent, usual))}
     arrays |= {} if usual is None else {"usual": usual}
     arrays["class_names"] = np.array(trained.dataset.class_names, np.str_)
-    arrays["truth_known"] = np.array(trained.dataset.anomaly_label is not None)
+    told, held = trained.dataset.anomaly_label is not None, trained.dataset.validation
+    arrays["truth_known"] = np.array(told)
+    arrays["unlabelled"] = np.array(unlabelled(held.labels) if told and held is not None else 0)
     arrays |= {f"{name}_scores": np.sort(values) for name, values in baselines.scores(normal).items()}
     arrays |= {f"baselines_{name}": value for name, value in vars(baselines).items() if name != "layout"}
     return arrays | {f"latent_{name}": value for name, value in (vars(latent) if latent else {}).items()}
@@ -143,5 +156,5 @@ def _restored(kind: str, rate: float, arrays: dict[str, np.ndarray], layout: Lay
     return Calibration(
         kind, rate, arrays["scores"], Baselines(**part("baselines_"), layout=layout), scores,
         Latent(**latent) if latent else None, tuple(arrays["class_names"].tolist()) or None,
-        bool(arrays["truth_known"]), arrays.get("usual"),
+        bool(arrays["truth_known"]), arrays.get("usual"), int(arrays["unlabelled"]),
     )  # fmt: skip

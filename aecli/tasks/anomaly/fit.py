@@ -29,7 +29,7 @@ def fit(
     config = as_config(config_or_data)
     check_ready(config, overrides)
     result = train(config, overrides, output=output, progress=progress)
-    calibration = calibrate(open_trained(result.run), warn=progress.say if progress else None)
+    calibration = calibrate(open_trained(result.run), warn=progress.warn if progress else None)
     return result, calibration
 
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecli.data.dataset import is_anomaly
 from aecli.data.drift import Drift
+from aecli.data.labels import among, class_names, labelled
+from aecli.data.truth import ANOMALOUS, is_anomaly
 from aecli.tasks.anomaly.calibration import Calibration, calibrate
 from aecli.tasks.anomaly.scores import row_scores
 from aecli.tasks.beside import beside
@@ -25,12 +26,14 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 SUFFIXES = (".csv", ".parquet")
+TOLD = {"0", "1", "True", "False"}  # labels that tell anomalies from normal rows
 
 
 @dataclass(frozen=True)
 class Verdict:
     """One entry a row of `split` (its name, or a file's), in input order; `truth` where labels tell it.
 
+    Where some rows have no label, `labelled` says which have one: the others count in no area, and are False in truth.
     `ids` and `labels` are empty where the rows went to a file.
     """
 
@@ -38,6 +41,7 @@ class Verdict:
     ids: Shaped[np.ndarray, " rows"]
     labels: Shaped[np.ndarray, " rows"] | None
     truth: Bool[np.ndarray, " rows"] | None
+    labelled: Bool[np.ndarray, " rows"] | None
     scores: Float32[np.ndarray, " rows"]
     baselines: dict[str, Float32[np.ndarray, " rows"]]
     calibration: Calibration
@@ -65,10 +69,10 @@ class Verdict:
             "calibration_rows": len(self.calibration.scores),
             "flagged": int(self.flags.sum()),
             "expected_flags": rate * len(self.scores),
-            **areas(self.truth, self.scores),
+            **areas(self.truth, self.scores, self.labelled),
             "baselines": {
                 name: {
-                    **areas(self.truth, values),
+                    **areas(self.truth, values, self.labelled),
                     "flagged": int(self.calibration.flags(values, name).sum()),
                 }
                 for name, values in self.baselines.items()
@@ -124,7 +128,9 @@ class _Seen:
         scores = row_scores(trained, calibration.kind, block.x, calibration.latent, calibration.usual)
         self.drift.add(block.x)
         self.unknown += sparse_rows(block.x)
-        found = {"scores": scores, "truth": self._truth(block), **calibration.baselines.scores(block.x)}
+        known = None if block.labels is None else labelled(np.asarray(block.labels))
+        truth = {"truth": self._truth(block), "labelled": known}
+        found = {"scores": scores, **truth, **calibration.baselines.scores(block.x)}
         if self.keep:
             found |= {"ids": block.ids, "labels": block.labels}
         for name, values in found.items():
@@ -134,22 +140,27 @@ class _Seen:
     def _truth(self, block: Split) -> Bool[np.ndarray, " rows"] | None:
         """What the labels say, should they turn out to tell anomalies apart: that is known after the last block."""
         spec, labels = self.trained.experiment.data, block.labels
-        if labels is None or spec.classes is not None or labels.dtype.kind not in "biu":
-            return is_anomaly(block, spec, tuple(self.names))
-        self.names |= {str(value) for value in np.unique(labels)}
-        return labels.astype(bool)
+        if labels is None or spec.classes is not None or labels.dtype.kind == "f":
+            return is_anomaly(block, spec)
+        if self.names <= TOLD:  # else the labels are of classes, however many these are
+            self.names |= set(class_names(np.asarray(labels)))
+        return among(np.asarray(labels), ANOMALOUS)
 
     def verdict(self, split: str) -> Verdict:
         """All of it."""
         names = tuple(self.calibration.baseline_scores)
-        if self.trained.experiment.data.classes is None and not self.names <= {"0", "1", "True", "False"}:
+        if self.trained.experiment.data.classes is None and not self.names <= TOLD:
             self.parts["truth"] = [None]
+        truth, known = self._all("truth"), self._all("labelled")
+        known = None if truth is None or known is None or known.all() else known
         notes = self.drift.notes()
+        if known is not None:
+            notes.append(f"{int((~known).sum()):,} unlabelled rows are left out of roc_auc and average_precision")
         if self.unknown:
             text = f"{self.unknown} rows are known in less than half of their columns: their scores say little"
             notes.append(text)
         return Verdict(
-            split, self._all("ids", np.zeros(0)), self._all("labels"), self._all("truth"),
+            split, self._all("ids", np.zeros(0)), self._all("labels"), truth, known,
             self._all("scores", np.zeros(0, np.float32)),
             {name: self._all(name, np.zeros(0, np.float32)) for name in names},
             self.calibration, self.drift.report(), tuple(notes),
@@ -193,11 +204,17 @@ def score(
     return {"run": str(trained.run.path), "split": verdict.split, **verdict.summary()}
 
 
-def areas(truth: Bool[np.ndarray, " rows"] | None, scores: Float[np.ndarray, " rows"]) -> dict[str, float | None]:
-    """Area under the ROC curve, and average precision; None where not both kinds of rows are known.
+def areas(
+    truth: Bool[np.ndarray, " rows"] | None,
+    scores: Float[np.ndarray, " rows"],
+    known: Bool[np.ndarray, " rows"] | None = None,
+) -> dict[str, float | None]:
+    """Area under the ROC curve, and average precision, of the `known` rows; None where not both kinds are among them.
 
     Only the order of scores counts, so they are replaced by their ranks: infinite ones are welcome.
     """
+    if truth is not None and known is not None:
+        truth, scores = truth[known], scores[known]
     if truth is None or truth.all() or not truth.any():
         return {"roc_auc": None, "average_precision": None}
     from sklearn.metrics import average_precision_score, roc_auc_score

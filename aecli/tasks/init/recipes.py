@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from aecli.config.validate import validate
 from aecli.data.sources import NAMED, read
 from aecli.experiment import Experiment, load
 from aecli.tasks.init.draft import check_same
+from aecli.tasks.init.fitted import fitted, put
 from aecli.tasks.init.rules import run_name
 from aecli.tasks.init.text import comment, scalar
 
@@ -57,10 +59,12 @@ def listed(there: list[Recipe]) -> str:
     return "the recipes are:\n" + "\n".join(f"  {r.name:<{width}}  {r.purpose}" for r in there)
 
 
-def copied(name: str, source: str | None = None) -> str:
-    """The text of a recipe; with a `source`, for those data: its `data.source` and its name are set, the rest stays.
+def copied(name: str, source: str | None = None, say: Callable[[str], None] = lambda text: None) -> str:
+    """The text of a recipe; with a `source`, for those data: source and name are set, and so are the label, the id and
+    the size of pictures where `aecli init` finds them; what the recipe names there and these data lack is left out.
+    The rest stays. `say` is told what was left out.
 
-    UserError for a name that no recipe has, and for a source that does not exist.
+    UserError for a name that no recipe has, and for a source that cannot be read.
     """
     recipe = named(name)
     text = recipe.path.read_text(encoding="utf-8")
@@ -74,10 +78,17 @@ def copied(name: str, source: str | None = None) -> str:
         if document.place(key) and key in document.spots:
             text = _replaced(text, document, key, value)
             document = read_text(text, place)
-    meant = load(recipe.path, [f"data.source={scalar(source)}"]).experiment
+    found, lost = fitted(document.value["data"], source)
+    text = put(text, document, found, lost)
+    changes = [f"data.source={scalar(source)}", *(f"data.{key}=null" for key in lost)]
+    changes += [f"data.{key}={scalar(choice.value)}" for key, choice in found.items()]
+    meant = load(recipe.path, changes).experiment
     named_so = {"name": validate(document, Experiment).name}
     check_same(text, meant.model_copy(update=named_so), place)
-    return "\n".join(_head(recipe, source)) + "\n" + text
+    notes = [f"left out the recipe's data.{k}={scalar(v)}: these data have none such" for k, v in lost.items()]
+    for note in notes:
+        say(note)
+    return "\n".join([*_head(recipe, source), *(line for note in notes for line in comment(note))]) + "\n" + text
 
 
 def _replaced(text: str, document: Document, key: tuple[str, ...], value: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import ceil
+from typing import Any
 
 from aecli.data.describe import counts
 from aecli.experiment import name_of
@@ -29,6 +31,7 @@ TABLES = (
     Size(100_000, (256, 128), 512, 6_000),
 )
 IMAGES = (Size(0, (256, 128), 64, 6_000), Size(5_000, (512, 256), 128, 8_000), Size(200_000, (512, 256), 512, 8_000))
+NARROW = Size(0, (128, 64), 64, 6_000)  # images of many numbers: a wide first layer would leave time for few steps
 EPOCHS = (10, 400)  # at least and at most
 FEWEST = (1_000_000, 3)  # so many rows need no more passes than this
 LEAST = 32  # units of a first layer
@@ -39,7 +42,10 @@ LOOKS = 50  # how often a training is validated
 PATIENCE = 10
 GREY = 256  # pixels: on fewer ones a Bernoulli says so little that the code stays silent
 LEAST_VARIANCE = 1e-4
-HEAVY = 4_096  # numbers of an image, from which the layers are those of few rows
+HEAVY = 2_048  # numbers of an image, from which the layers are narrow
+SHARE = 0.1  # of the last unit's eigenvalue: a variance that this unit is worth ten times over
+FAST = 4e-3  # the learning rate in the beginning, with a norm
+DEAR = 50.0  # the rate's weight in the beginning
 WORK = 5e12  # multiplications and additions of a training: minutes on two processor cores
 RATES = (0.01, 0.02, 0.05, 0.1, 0.2)  # of false positives
 CLASSES = (2, 100)  # that codes are probed for
@@ -52,7 +58,7 @@ def choices(found: Found) -> Choices:
     source = Choice(found.spec.source, "a relative path is taken from the folder that aecli is called in")
     made: Choices = {"name": name, "data.source": source, **found.choices}
     made |= _image_model(found) if found.image else _table_model(found)
-    return made | _training(found) | _evaluation(found)
+    return made | _training(found, made) | _evaluation(found)
 
 
 def run_name(source: str) -> str:
@@ -64,7 +70,7 @@ def run_name(source: str) -> str:
 def size_of(found: Found) -> Size:
     """The row of the table of sizes that holds."""
     if found.image and found.inputs >= HEAVY:
-        return IMAGES[0]
+        return NARROW
     sizes = IMAGES if found.image else TABLES
     return [size for size in sizes if found.training_rows >= size.rows][-1]
 
@@ -112,11 +118,33 @@ def _table_model(found: Found) -> Choices:
 def _image_model(found: Found) -> Choices:
     rows = f"{found.training_rows:,} training images of {found.columns:,} numbers each"
     gaussian = "variational: images can be sampled, and codes between two images are images, too"
-    return {
-        "model.encoder": Choice({"kind": "mlp", "widths": list(size_of(found).widths), "activation": "relu"}, rows),
+    error = _image_error(found)
+    encoder = {"kind": "mlp", "widths": list(size_of(found).widths), "activation": "relu"}
+    made: Choices = {
+        "model.encoder": Choice(encoder, rows),
         "model.bottleneck": Choice({"kind": "gaussian", "size": CODE}, gaussian),
         "model.decoder": Choice("mirror"),
-        "objective.reconstruction": _image_error(found),
+        "objective.reconstruction": error,
+    }
+    return made if error.value == "bernoulli" else made | _spread(found, encoder, rows)
+
+
+def _spread(found: Found, encoder: dict[str, Any], rows: str) -> Choices:
+    """What brings the codes to where the prior is, against a variance so small that the rate is hardly felt.
+
+    Pixels are far from a mean of 0: without a norm the codes of all images begin close together, and the decoder learns
+    to tell them apart there (simulated galaxies: variances of 0.01 instead of 1; draws from the prior were noise).
+    """
+    norm = "batch norm: dark or bright, the codes are as wide as the prior from the beginning"
+    dear = (
+        f"the rate begins {DEAR:g} times as dear, and half of the training brings it to 1: the codes settle where the "
+        "prior is, so that draws from it are images, and units open one by one"
+    )
+    weight = {"kind": "cosine", "start": DEAR, "end": 1.0, "steps": max(1, _steps(found) // 2)}
+    return {
+        "model.encoder": Choice({**encoder, "norm": "batch"}, f"{rows}; {norm}"),
+        "model.decoder": Choice({**encoder, "widths": encoder["widths"][::-1]}, "the mirror, without the norm"),
+        "objective.rate": Choice({"weight": weight}, dear),
     }
 
 
@@ -124,7 +152,7 @@ def _image_error(found: Found) -> Choice:
     """Bernoulli for grey images; for small or coloured ones a Gaussian of a variance that the code is worth.
 
     In a linear VAE the units with an eigenvalue above sigma^2 are used, and no others (Lucas et al. 2019): sigma^2 is
-    half of the last unit's eigenvalue.
+    a tenth of the last unit's eigenvalue.
     """
     features = found.dataset.features
     grey = features.shape[-1] == 1 or len(features.shape) == 1
@@ -133,9 +161,9 @@ def _image_error(found: Found) -> Choice:
             "bernoulli", "grey pixels from 0 to 1; {kind: gaussian, variance: 0.03} reconstructs more sharply"
         )
     last = eigenvalues(found.dataset, CODE)[-1:]
-    variance = float(f"{max(float(last.sum()) / 2, LEAST_VARIANCE):.1g}")
+    variance = float(f"{max(float(last.sum()) * SHARE, LEAST_VARIANCE):.1g}")
     why = (
-        f"half the variance of principal component {CODE} of the pixels, so that every unit is worth its price: "
+        f"a tenth of the variance of principal component {CODE} of the pixels, so that every unit is worth its price: "
         "a smaller one reconstructs more sharply, a larger one gives smoother samples"
     )
     return Choice({"kind": "gaussian", "variance": variance}, why)
@@ -145,18 +173,19 @@ def _steps(found: Found) -> int:
     return epochs_of(found) * -(-found.training_rows // size_of(found).batch)
 
 
-def _training(found: Found) -> Choices:
+def _training(found: Found, made: Choices) -> Choices:
     size, epochs = size_of(found), epochs_of(found)
     every = max(1, epochs // LOOKS)
     stop = {"metric": "validation/loss", "patience": PATIENCE}
     cheap = affordable(found) > epochs
     bound = "stop_early may end it sooner" if cheap else "more would help, where a GPU makes them cheap"
     again = f" of {every} epochs" if every > 1 else ""
+    start = FAST if "objective.rate" in made else 2e-3
     return {
         "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; {bound}"),
         "training.batch_size": Choice(size.batch),
         "training.optimizer": Choice(
-            {"kind": "adam", "learning_rate": {"kind": "cosine", "start": 2e-3, "end": 1e-5}},
+            {"kind": "adam", "learning_rate": {"kind": "cosine", "start": start, "end": 1e-5}},
             "a fast start and a quiet end; where the loss jumps, halve `start`",
         ),
         "training.stop_early": Choice(stop, f"after {PATIENCE} validations{again} without a better one"),
@@ -174,10 +203,18 @@ def _evaluation(found: Found) -> Choices:
         made["evaluation.metrics"] = Choice(["reconstruction", "representation"], why)
     held = found.dataset.validation
     rows = round(len(held) * found.rows / max(found.looked, 1)) if held is not None else 0
+    made["anomaly"] = _rate(rows)
+    return made
+
+
+def _rate(rows: int) -> Choice:
+    """The lowest rate that so many held-out rows can hold: of n, a p-value is 1 / (n + 1) at least."""
     rate = next((r for r in RATES if r * (rows + 1) >= 1), RATES[-1])
     why = f"`aecli anomaly fit` flags this share of normal rows; the {rows:,} held-out rows support it"
-    made["anomaly"] = Choice({"score": "reconstruction", "false_positive_rate": rate}, why)
-    return made
+    if rate * (rows + 1) < 1:
+        held = f"{rows} row is" if rows == 1 else f"{rows} rows are"
+        why = f"`aecli anomaly fit` can flag nothing yet: {held} held out, and this rate needs {ceil(1 / rate) - 1}"
+    return Choice({"score": "reconstruction", "false_positive_rate": rate}, why)
 
 
 def usual(found: Found) -> str | None:

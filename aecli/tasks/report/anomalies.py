@@ -36,8 +36,14 @@ def anomalies(trained: Trained, rows: Split) -> tuple[Anomalies | None, str | No
     kind = verdict.calibration.kind.replace("_", " ")
     return Anomalies(
         kind, verdict.split, verdict.scores, verdict.truth, verdict.baselines, verdict.summary(),
-        _suspects(trained, rows, verdict),
+        _suspects(trained, rows, verdict), verdict.labelled,
     ), None  # fmt: skip
+
+
+def _truth(verdict: Verdict, row: int) -> bool | None:
+    """Whether it is an anomaly, None where that is not known."""
+    known = verdict.truth is not None and (verdict.labelled is None or bool(verdict.labelled[row]))
+    return bool(verdict.truth[row]) if known and verdict.truth is not None else None
 
 
 def _suspects(trained: Trained, rows: Split, verdict: Verdict) -> list[Suspect]:
@@ -55,7 +61,7 @@ def _suspects(trained: Trained, rows: Split, verdict: Verdict) -> list[Suspect]:
         found.append(
             Suspect(
                 Row(str(verdict.ids[i]), label), float(verdict.scores[i]), float(verdict.p_values[i]),
-                bool(verdict.flags[i]), None if verdict.truth is None else bool(verdict.truth[i]),
+                bool(verdict.flags[i]), _truth(verdict, i),
                 ", ".join(names[j] for j in largest) if table else "",
                 pictures[0][k] if draw else None, pictures[1][k] if draw else None,
             )

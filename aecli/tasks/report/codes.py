@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecli.report.codes import principal
-from aecli.report.html.content import CodeMap, Colouring
+from aecli.report.html.content import CodeMap, Colouring, Columns
 from aecli.report.labels import read_labels
 from aecli.report.style import percent
 from aecli.tasks.report.rows import columns, drawable, evenly, in_columns, in_display, values
@@ -54,6 +54,20 @@ def code_map(trained: Trained, rows: Split, points: int = POINTS) -> tuple[CodeM
         thumbnails=_thumbnails(trained, looked), facts=_facts(trained, looked),
     )  # fmt: skip
     return found, kept
+
+
+def code_histogram(rows: Split, codes: Float[np.ndarray, " n size"]) -> Columns | None:
+    """What is shown of a code of one unit: how often its values occur. `codes` are those of `code_map`."""
+    if codes.shape[1] != 1 or not len(codes):
+        return None
+    shown = f"{len(codes):,} of {len(rows):,} rows" if len(codes) < len(rows) else f"{len(rows):,} rows"
+    return Columns(["unit 0 of the code"], [codes[:, 0].astype(np.float64)], None, [shown])
+
+
+def no_map(codes: Float[np.ndarray, " n size"]) -> str | None:
+    """Why there is nothing to show of the codes, where there is not."""
+    few = len(codes) < (1 if codes.shape[1] == 1 else 2)
+    return f"No code map: of {len(codes)} rows the code is finite, and more are needed." if few else None
 
 
 def _affordable(rows: Split, points: int) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from aecli.report.html.content import Columns, Examples, Sheet, Walk, WorstRows
 from aecli.report.reconstructions import r_squared
 from aecli.report.style import percent
+from aecli.tasks.draws import draws
 from aecli.tasks.report.rows import (
     cell_errors,
     columns,
@@ -99,19 +100,17 @@ def worst_rows(trained: Trained, rows: Split, seen: Sample) -> WorstRows | None:
     return WorstRows(unit, named(rows, seen.index[at]), [float(e) for e in seen.errors[at]], cells)
 
 
-def samples(trained: Trained, seen: Sample) -> tuple[Sheet | None, Columns | None]:
-    """New rows: a sheet of images, or a table's columns beside those of the data."""
-    from aecli.tasks.sample import sample
-
+def samples(trained: Trained, seen: Sample) -> tuple[list[Sheet], Columns | None]:
+    """New rows, drawn in every way there is: sheets of images, or a table's columns beside those of the data."""
     if drawable(trained):
-        found = sample(trained, DRAWN)
-        return Sheet(np.clip(found.samples, 0, 1), 8, f"{DRAWN} samples, codes drawn from the {found.sampler}"), None
+        return [Sheet(np.clip(found.samples, 0, 1), 8, text) for found, text in draws(trained, DRAWN)], None
     if trained.features.kind != "table":
-        return None, None
-    found = sample(trained, MANY)
+        return [], None
+    (found, text), *others = draws(trained, MANY)
     before, after, drawn = (in_columns(trained, part) for part in (seen.x, seen.x_hat, found.x))
     quality = [_quality(x, x_hat) for x, x_hat in zip(before, after, strict=True)]
-    return None, Columns(columns(trained), before, drawn, quality)
+    beside = in_columns(trained, others[0][0].x) if others else None
+    return [], Columns(columns(trained), before, drawn, quality, beside, [text, *(text for _, text in others)])
 
 
 def _quality(x: Shaped[np.ndarray, " n"], x_hat: Shaped[np.ndarray, " n"]) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Int, Shaped
 
     from aecli.data.dataset import Split
+    from aecli.data.features import Features
     from aecli.training.trained import Trained
 
 
@@ -55,9 +56,25 @@ def columns(trained: Trained) -> list[str]:
 
 def in_columns(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> list[Shaped[np.ndarray, " n"]]:
     """Rows of the model's space, column by column as in `columns`, each as what it is: numbers, text, dates."""
-    found = unit_columns(trained.features, np.asarray(x)).values()
+    found = [
+        _rounded(trained.features, j, v) for j, v in enumerate(unit_columns(trained.features, np.asarray(x)).values())
+    ]
     # Truth values as text, as they are where a column has holes.
     return [np.where(column, "true", "false") if column.dtype.kind == "b" else column for column in found]
+
+
+def _rounded(features: Features, column: int, u: Shaped[np.ndarray, " n"]) -> Shaped[np.ndarray, " n"]:
+    """Numbers to the digits that the model's float32 keeps of them: a 0 of the source is 0 again, not 1.9e-09.
+
+    u = z * spread + shift knows u to 2^-24 of z * spread, which is much where u is small and the shift is not.
+    """
+    if u.dtype.kind != "f" or features.shift is None:
+        return u
+    wide = u.astype(np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        step = 10.0 ** np.ceil(np.log10(np.abs(wide - features.shift[column]) * 2.0**-23))
+        rounded = np.rint(wide / step) * step
+    return np.where(np.isfinite(rounded), rounded, wide).astype(u.dtype)
 
 
 def values(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> list[list[str]]:

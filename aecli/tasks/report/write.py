@@ -78,7 +78,7 @@ def content(trained: Trained, points: int = POINTS, say: Callable[[str], None] =
     from aecli.tasks.evaluate import evaluate
     from aecli.tasks.report import pictures
     from aecli.tasks.report.anomalies import anomalies
-    from aecli.tasks.report.codes import code_map
+    from aecli.tasks.report.codes import code_histogram, code_map, no_map
 
     run = trained.run
     name, rows = trained.split()
@@ -96,7 +96,8 @@ def content(trained: Trained, points: int = POINTS, say: Callable[[str], None] =
         metrics=measured, curves=terms, units=units(trained.autoencoder), best_epoch=best_epoch(terms),
         examples=pictures.examples(trained, rows, seen), worst=pictures.worst_rows(trained, rows, seen),
         columns=table, samples=sheet, plane=pictures.plane(trained, codes), walks=walks, walk_note=note,
-        code_map=found, anomalies=verdict, notes=[reason] if reason else [],
+        code_map=found, code_histogram=code_histogram(rows, codes), anomalies=verdict,
+        notes=[text for text in (reason, no_map(codes)) if text],
     )  # fmt: skip
 
 

@@ -1,0 +1,26 @@
+"""Where training starts: at the parameters of another run, where `training.initialize_from` names one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from aecli.config.problems import Problem, UserError
+from aecli.runs.find import open_run
+
+
+def initialized(state: Any, source: str, root: Path) -> Any:
+    """The initial state with the parameters and variables of another run of the same architecture."""
+    import jax
+
+    from aecli.training.trained import open_trained
+
+    other = open_trained(open_run(source, root)).weights
+    for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
+        ours, others = (jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (mine, theirs))
+        if ours != others:
+            raise UserError(Problem(f"the run {source} has another architecture", hint="the shapes must agree"))
+    average = other.parameters if state.average else {}
+    # Copies: the state is donated to the compiled chunk, and no array may be given away twice.
+    return jax.tree.map(lambda leaf: leaf + 0, state._replace(
+        parameters=other.parameters, variables=other.variables, average=average))  # fmt: skip
