@@ -112,8 +112,10 @@ def test_terms_are_deterministic_and_survive_jit(room, kind):
 def test_gradient_agrees_with_finite_differences(room, kind):
     """The directional derivative of the mean loss, against central differences in the same direction."""
     config = with_part(room, kind)
-    config = config.model_copy(update={"model": config.model.model_copy(update={
-        "encoder": config.model.encoder.model_copy(update={"activation": "tanh"})})})  # fmt: skip
+    smooth = {"encoder": config.model.encoder.model_copy(update={"activation": "tanh"})}
+    if config.model.decoder.kind != "mirror":
+        smooth["decoder"] = config.model.decoder.model_copy(update={"activation": "tanh"})
+    config = config.model_copy(update={"model": config.model.model_copy(update=smooth)})
     autoencoder, weights = built(config)
     x, mask = images(6), jnp.ones(6, bool)
 

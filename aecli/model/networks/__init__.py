@@ -4,6 +4,7 @@ from aecli.config.registry import Registry
 from aecli.model.networks.conv import Conv
 from aecli.model.networks.mirror import Mirror
 from aecli.model.networks.mlp import MLP
+from aecli.model.networks.resnet import ResNet
 
-NETWORKS = Registry("network", MLP, Conv, default="mlp")
+NETWORKS = Registry("network", MLP, Conv, ResNet, default="mlp")
 DECODERS = Registry("decoder", Mirror, *(part for _, part in NETWORKS.items()), default="mlp")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
 from aecli.model.networks.activations import Activation, activation, kernel_initializer
 from aecli.model.networks.geometry import forms, unstrided
-from aecli.model.networks.layers import Linear, Mode, normalized, norm_of, size_of
+from aecli.model.networks.layers import Linear, Mode, norm_of, normalized, size_of
 from aecli.model.networks.network import Precision
 from aecli.model.products.correlation import Correlation
 
@@ -81,9 +80,9 @@ class ConvDecoder(nnx.Module):
         self.first = Linear(size, size_of(self.smallest), spec.activation, precision, rngs)
         self.norm, self.activation = norm_of(spec.norm, made[0].outputs, rngs), spec.activation
         self.blocks = nnx.List([
-            ConvBlock(spec, _enlarging(spec, form, spec.activation, rngs), form.inputs, rngs) for form in made[:-1]
+            ConvBlock(spec, enlarging(spec, form, spec.activation, rngs), form.inputs, rngs) for form in made[:-1]
         ])  # fmt: skip
-        self.last = _enlarging(spec, made[-1], "linear", rngs)
+        self.last = enlarging(spec, made[-1], "linear", rngs)
 
     def __call__(self, z: Float[Array, "batch size"], mode: Mode, kernels: None = None) -> Any:
         """[batch, size] -> [batch, *shape]; it is never tied."""
@@ -94,7 +93,8 @@ class ConvDecoder(nnx.Module):
         return self.last(h)
 
 
-def _enlarging(spec: Any, form: Correlation, before: Activation, rngs: nnx.Rngs) -> Any:
+def enlarging(spec: Any, form: Correlation, before: Activation, rngs: nnx.Rngs) -> Any:
+    """The layer of a decoder that goes from the form's outputs to its inputs."""
     if spec.upsample == "resize":
         return Resized(form, before, rngs)
     return Convolution(form, before, rngs, up=True)

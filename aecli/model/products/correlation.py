@@ -99,42 +99,38 @@ class Correlation(Trilinear):
 
     def _added(self, spread: Float[Array, "tap tap inputs height width batch"]) -> Any:
         """The transpose of `_patches`: what each tap gives to each place of x, added up."""
-        (top, bottom), (left, right) = self.padding
-        rows = [self._along(1, 1, spread[i]) for i in range(self.kernel[0])]  # [inputs, height', padded width, batch]
-        whole = self._along(0, 1, jnp.stack(rows))
-        return whole[:, top : whole.shape[1] - bottom, left : whole.shape[2] - right]
+        rows = [self._overlapped(1, spread[i]) for i in range(self.kernel[0])]
+        whole = self._overlapped(0, jnp.stack(rows))
+        (top, _), (left, _) = self.padding
+        return whole[:, top : top + self.size[0], left : left + self.size[1]]
 
-    def _along(self, axis: int, place: int, parts: Any) -> Any:
-        """Overlap-add along one axis: parts [taps, inputs, ...], whose array axis `axis + place` becomes padded x's.
+    def _overlapped(self, axis: int, parts: Float[Array, "tap inputs height width batch"]) -> Any:
+        """Overlap-add along height or width: the positions of y become the places of the padded x.
 
         Places of one phase (their remainder by the stride) get their own taps: summed apart, then interleaved.
         """
-        stride, count = self.stride[axis], self.output[axis]
-        long = -(-(self.size[axis] + sum(self.padding[axis])) // stride)
+        stride, place = self.stride[axis], axis + 1
+        places = self.size[axis] + sum(self.padding[axis])
+        long = -(-places // stride)
         phases = []
         for phase in range(stride):
-            taps = [k for k in range(self.kernel[axis]) if k * self.dilation[axis] % stride == phase]
-            shifts = [(k, k * self.dilation[axis] // stride) for k in taps]
-            padded = [_placed(parts[k], axis + place, shift, long - count - shift) for k, shift in shifts]
+            starts = {k: k * self.dilation[axis] for k in range(self.kernel[axis])}
+            shifts = {k: start // stride for k, start in starts.items() if start % stride == phase}
+            shifted = [_shifted(parts[k], place, shift, long) for k, shift in shifts.items()]
             phases.append(
-                sum(padded[1:], padded[0])
-                if padded
-                else jnp.zeros_like(_placed(parts[0], axis + place, 0, long - count))
+                sum(shifted[1:], shifted[0]) if shifted else jnp.zeros_like(_shifted(parts[0], place, 0, long))
             )
-        if stride == 1:
-            whole = phases[0]
-        else:
-            whole = jnp.stack(phases, axis=axis + place + 1)
-            shape = list(phases[0].shape)
-            shape[axis + place] *= stride
-            whole = whole.reshape(shape)
-        return jax.lax.slice_in_dim(whole, 0, self.size[axis] + sum(self.padding[axis]), axis=axis + place)
+        shape = list(phases[0].shape)
+        shape[place] = long * stride
+        return jax.lax.slice_in_dim(jnp.stack(phases, axis=place + 1).reshape(shape), 0, places, axis=place)
 
 
-def _placed(a: Any, axis: int, before: int, after: int) -> Any:
+def _shifted(a: Any, axis: int, by: int, length: int) -> Any:
+    """a moved by `by` along an axis of `length`, zeros around it; what would lie beyond the end is none of x's."""
+    kept = jax.lax.slice_in_dim(a, 0, min(a.shape[axis], length - by), axis=axis)
     widths = [(0, 0)] * a.ndim
-    widths[axis] = (before, after)
-    return jnp.pad(a, widths)
+    widths[axis] = (by, length - by - kept.shape[axis])
+    return jnp.pad(kept, widths)
 
 
 def inner(x: Float[Array, "batch height width channels"]) -> Float[Array, "channels height width batch"]:

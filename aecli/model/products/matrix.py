@@ -32,7 +32,7 @@ class Product(Trilinear):
         return jax.lax.dot_general(a, b, (contracted, ((), ())), preferred_element_type=jnp.float32)
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
-        """Of a kernel's gradient the first operand is turned first: the backend has a fast program for that form alone."""
+        """A kernel's gradient with its first operand turned: dots that contract first axes are slow there."""
         if wanted != "w":
             return self.plain(wanted, a, b)
         a, b = rounded(a, b, self.narrow)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 from jaxtyping import Array, Float
@@ -60,7 +61,7 @@ def _shaped(a: Any, b: Any, *, form: Trilinear, wanted: Slot) -> Any:
         expected = form.shape(slot, a.shape[0])
         if tuple(given.shape) != expected:
             raise TypeError(f"{form}: {slot} has the shape {tuple(given.shape)}, not {expected}")
-    return jax.core.ShapedArray(form.shape(wanted, batch), jnp.float32)
+    return ShapedArray(form.shape(wanted, batch), jnp.float32)
 
 
 @partial(jax.jit, static_argnames=("form", "wanted"))
