@@ -86,6 +86,10 @@ CLOSED = [
         {"widths": [8], "activation": "gelu"}, {"kind": "dense", "size": 3, "activation": "tanh"}, id="hidden"
     ),
     pytest.param({"widths": [8], "activation": "sigmoid"}, {"kind": "gaussian", "size": 3}, id="gaussian-mean"),
+    pytest.param({"widths": [9, 7], "activation": "tanh"}, {"kind": "dense", "size": 3}, id="deep-linear-code"),
+    pytest.param(
+        {"widths": [20, 9, 7], "activation": "silu"}, {"kind": "dense", "size": 3, "activation": "sigmoid"}, id="deep"
+    ),
 ]
 
 
@@ -105,10 +109,18 @@ def test_contractive_closed_form(encoder, bottleneck):
     np.testing.assert_allclose(value, exact_norms(autoencoder, weights, x), rtol=2e-4)
 
 
-@pytest.mark.parametrize("encoder", [{"widths": [8, 6], "activation": "tanh"}, {"widths": [8], "norm": "layer"}])
+@pytest.mark.parametrize(
+    "encoder",
+    [
+        {"widths": [8, 6], "activation": "tanh"},
+        {"widths": [8], "norm": "layer"},
+        {"kind": "conv", "channels": [4, 3], "activation": "tanh"},
+    ],
+)
 def test_contractive_probes_are_unbiased(encoder):
     x = images(4)
-    config = experiment(model={"encoder": encoder}, objective={"penalties": [{"kind": "contractive", "probes": 1024}]})
+    penalty = {"kind": "contractive", "probes": 1024, "method": "probes"}
+    config = experiment(model={"encoder": encoder}, objective={"penalties": [penalty]})
     autoencoder, weights, value = value_of(config, x)
     np.testing.assert_allclose(value, exact_norms(autoencoder, weights, x), rtol=0.15)
 
@@ -117,7 +129,13 @@ def test_what_does_not_fit_is_said_at_its_place():
     data = {"source": "digits"}
     penalties = [{"kind": "contractive", "method": "exact"}, {"kind": "code_kl"}]
     with pytest.raises(UserError) as caught:
-        load({"data": data, "model": {"encoder": {"widths": [8, 8]}}, "objective": {"penalties": penalties}})
+        load(
+            {
+                "data": data,
+                "model": {"encoder": {"widths": [8, 8], "norm": "batch"}},
+                "objective": {"penalties": penalties},
+            }
+        )
     assert len(caught.value.problems) == 2
     assert "method: probes" in str(caught.value)
     assert "sigmoid" in str(caught.value)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Contractive(Penalty):
     """||d z / d x||_F^2 of the mean code at the clean input, network in evaluation mode.
 
-    Exact in closed form for an mlp encoder of at most one hidden layer without norm or gates; elsewhere an unbiased
-    estimate from random directions v, E_v ||J v||^2 with v of independent signs (Hutchinson 1990).
+    Exact for an mlp encoder without norm or gates; elsewhere an unbiased estimate from random directions v,
+    E_v ||J v||^2 with v of independent signs (Hutchinson 1990).
     """
 
     kind: Literal["contractive"] = "contractive"
@@ -39,10 +39,7 @@ class Contractive(Penalty):
         """The exact form must exist where it is asked for."""
         if self.method != "exact" or _closed_form(model):
             return None
-        return (
-            "contractive with `method: exact` needs an mlp encoder of at most one width, without norm or gates: "
-            "use `method: probes`, or shorten model.encoder.widths"
-        )
+        return "contractive with `method: exact` needs an mlp encoder without norm or gates: use `method: probes`"
 
     def _probed(self, forward: Pass, parameters: dict, numbers: dict) -> Float[Array, " batch"]:
         import jax
@@ -57,29 +54,50 @@ class Contractive(Penalty):
 
 def _closed_form(model: Any) -> bool:
     encoder = model.encoder
-    return encoder.kind == "mlp" and len(encoder.widths) <= 1 and encoder.norm == "none" and not encoder.gated
+    return encoder.kind == "mlp" and encoder.norm == "none" and not encoder.gated
 
 
 def _exact(model: Any, x: Float[Array, " batch *features"], parameters: dict) -> Float[Array, " batch"]:
-    """Without a hidden layer z = c(W'x + b), so ||J||^2 = sum_j c'_j^2 ||w_j||^2.
+    """||C W_n' S_{n-1} ... W_2' S_1 W_1'||_F^2, C and S the diagonals of the layers' slopes at x.
 
-    With one, J = diag(c') W2' diag(s') W1'; for a linear code ||J||^2 = s'' [(W2 W2') o (W1' W1)] s'.
+    Without a hidden layer it is sum_j c_j^2 ||w_j||^2; with one and a linear code s' [(W_2 W_2') o (W_1' W_1)] s; else
+    the code's rows are propagated down, and the last product is one with W_1' W_1 where that is the smaller.
     """
     import jax.numpy as jnp
 
-    x = x.reshape(x.shape[0], -1)
     size = model.bottleneck.size
-    code_activation: Activation = getattr(model.bottleneck, "activation", "linear")
+    code: Activation = getattr(model.bottleneck, "activation", "linear")
     head = {name: leaf[..., :size] for name, leaf in parameters["head"].items()}  # the mean's part of it
-    if not model.encoder.widths:
-        c = slope(code_activation, x @ head["kernel"] + head["bias"])
-        return jnp.square(c) @ jnp.sum(jnp.square(head["kernel"]), axis=0)
-    hidden = parameters["encoder"]["layers"][0]["linear"]
-    before = x @ hidden["kernel"] + hidden["bias"]
-    s = slope(model.encoder.activation, before)
-    gram = hidden["kernel"].T @ hidden["kernel"]
-    if code_activation == "linear":
+    layers = [layer["linear"] for layer in _in_order(parameters.get("encoder", {}).get("layers", {}))]
+    slopes, h = _slopes(model.encoder.activation, layers, x.reshape(x.shape[0], -1))
+    c = None if code == "linear" else slope(code, h @ head["kernel"] + head["bias"])
+    if not layers:
+        squared = jnp.sum(jnp.square(head["kernel"]), axis=0)
+        return jnp.broadcast_to(jnp.sum(squared), x.shape[:1]) if c is None else jnp.square(c) @ squared
+    first, s = layers[0]["kernel"], slopes[0]
+    gram = first.T @ first
+    if len(layers) == 1 and c is None:
         return jnp.sum((s @ (gram * (head["kernel"] @ head["kernel"].T))) * s, axis=-1)
-    c = slope(code_activation, activation(model.encoder.activation)(before) @ head["kernel"] + head["bias"])
-    rows = s[:, :, None] * head["kernel"]  # diag(s') W2, [batch, hidden, size]
-    return jnp.einsum("bj,bhj,hi,bij->b", jnp.square(c), rows, gram, rows)
+    rows = head["kernel"].T[None] if c is None else c[:, :, None] * head["kernel"].T
+    for layer, above in zip(layers[:0:-1], slopes[:0:-1], strict=True):
+        rows = (rows * above[:, None, :]) @ layer["kernel"].T
+    rows = rows * s[:, None, :]
+    if first.shape[1] <= first.shape[0]:
+        return jnp.sum((rows @ gram) * rows, axis=(1, 2))
+    return jnp.sum(jnp.square(rows @ first.T), axis=(1, 2))
+
+
+def _slopes(
+    name: Activation, layers: list[dict[str, Any]], h: Float[Array, "batch inputs"]
+) -> tuple[list[Float[Array, "batch width"]], Float[Array, "batch width"]]:
+    """Each layer's s'(W'h + b), first layer first, and the last layer's output."""
+    found = []
+    for layer in layers:
+        before = h @ layer["kernel"] + layer["bias"]
+        found.append(slope(name, before))
+        h = activation(name)(before)
+    return found, h
+
+
+def _in_order(layers: dict[Any, Any]) -> list[Any]:
+    return [layers[i] for i in sorted(layers, key=int)]

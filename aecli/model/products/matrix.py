@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from aecli.model.products.operands import dot, rounded, turned
+from aecli.model.products.operands import dot, dot_turned, rounded, turned
 from aecli.model.products.trilinear import Slot, Trilinear
 
 
@@ -33,7 +33,7 @@ class Product(Trilinear):
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
         """A kernel's gradient with its first operand turned: dots that contract first axes are slow there."""
-        if wanted != "w":
-            return self.plain(wanted, a, b)
         a, b = rounded(a, b, self.narrow)
-        return dot(turned(a), b)
+        if wanted == "w":
+            return dot(turned(a), b)
+        return dot(a, b) if wanted == "y" else dot_turned(a, b)

@@ -16,12 +16,22 @@ def rounded(a: Any, b: Any, narrow: bool) -> tuple[Any, Any]:
 
 def dot(a: Float[Array, "m k"], b: Float[Array, "k n"]) -> Float[Array, "m n"]:
     """a b, summed in float32."""
-    return jax.lax.dot_general(a, b, (((1,), (0,)), ((), ())), preferred_element_type=jnp.float32)
+    return _contracted(a, b, 0)
 
 
 def dot_turned(a: Float[Array, "m k"], b: Float[Array, "n k"]) -> Float[Array, "m n"]:
     """a b', summed in float32."""
-    return jax.lax.dot_general(a, b, (((1,), (1,)), ((), ())), preferred_element_type=jnp.float32)
+    return _contracted(a, b, 1)
+
+
+def _contracted(a: Any, b: Any, axis: int) -> Any:
+    """The barrier keeps a transposition of the result out of the dot.
+
+    XLA's CPU backend settles early whether a library takes bfloat16 operands, and cannot run the dot at all where
+    the form it settled on is folded into another one later.
+    """
+    found = jax.lax.dot_general(a, b, (((1,), (axis,)), ((), ())), preferred_element_type=jnp.float32)
+    return jax.lax.optimization_barrier(found) if a.dtype == jnp.bfloat16 else found
 
 
 def turned(a: Float[Array, "k m"]) -> Float[Array, "m k"]:

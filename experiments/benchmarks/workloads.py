@@ -1,0 +1,67 @@
+"""The workloads: data, architecture, batch, optimiser. Pure numpy, so that every contender can import it."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A training: `updates` of `batch` rows a round, Adam at `rate`; widths or channels of the encoder, mirrored."""
+
+    kind: str  # mlp or conv
+    shape: tuple[int, ...]  # of a row: [features], or [height, width, channels]
+    layers: tuple[int, ...]
+    code: int
+    variational: bool
+    updates: int
+    batch: int = 128
+    rate: float = 1e-3
+    narrow: bool = False
+    contractive: float = 0.0
+
+
+WORKLOADS = {
+    "mlp_vae": Workload("mlp", (784,), (512, 256), 32, True, 468),
+    "mlp_vae_bf16": Workload("mlp", (784,), (512, 256), 32, True, 468, narrow=True),
+    "conv_ae": Workload("conv", (28, 28, 1), (32, 64), 32, False, 60),
+    "conv_vae": Workload("conv", (64, 64, 3), (32, 64, 128, 256), 32, True, 12),
+    "contractive": Workload("mlp", (784,), (512,), 32, False, 60, contractive=0.01),
+    "plain": Workload("mlp", (784,), (512,), 32, False, 200),
+}
+
+
+def rows(name: str) -> np.ndarray:
+    """Float32 rows in [0, 1]: Fashion-MNIST where Debian's package put it, else smooth random images of its size."""
+    work = WORKLOADS[name]
+    if work.shape in ((784,), (28, 28, 1)) and FASHION.exists():
+        with gzip.open(FASHION) as file:
+            pixels = np.frombuffer(file.read(), np.uint8, offset=16)
+        return (pixels.reshape(-1, *work.shape) / np.float32(255)).astype(np.float32)
+    size = (28, 28, 1) if len(work.shape) == 1 else work.shape
+    return blobs(8192, size).reshape(-1, *work.shape)
+
+
+def blobs(count: int, size: tuple[int, ...]) -> np.ndarray:
+    """An ellipse of light each: place, radius, flattening, angle and colour at random."""
+    rng = np.random.default_rng(0)
+    height, width, channels = size
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].astype(np.float32)
+    found = np.empty((count, *size), np.float32)
+    for image in found:
+        angle, (dx, dy), radius, flat = (
+            rng.uniform(0, np.pi),
+            rng.normal(0, 0.1, 2),
+            rng.uniform(0.1, 0.4),
+            rng.uniform(0.3, 1),
+        )
+        u = np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)
+        v = (np.cos(angle) * (y - dy) - np.sin(angle) * (x - dx)) / flat
+        image[:] = np.exp(-np.sqrt(u**2 + v**2) / radius)[..., None] * rng.uniform(0.4, 1, channels)
+    return np.clip(found + rng.normal(0, 0.02, found.shape), 0, 1).astype(np.float32)
