@@ -21,7 +21,7 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
     The first of comma, semicolon, tab and bar that parts all lines into as many cells; else the first that so parts
     the first line and at least half of the others; else the comma. Where comma and another both do, the other one
-    parts cells if every comma left in them is that of a number: 1,5;2,5.
+    parts cells if every comma left in them is that of a number: 1,5;2,5 or 1,234,567;2.
     """
     shares = {d: _agreement(lines, d) for d in DELIMITERS}
     found = [d for least in (1.0, 0.5) for d in DELIMITERS if shares[d] >= least]
@@ -44,10 +44,10 @@ def _agreement(lines: Sequence[str], delimiter: str) -> float:
 
 
 def _all_decimal(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether commas stand below the first line, and there as decimal commas alone."""
+    """Whether commas stand below the first line, and there in numbers alone."""
     found = _split(lines, delimiter)
     commas = [cell.strip() for row in found[1:] or found for cell in row if "," in cell]
-    return bool(commas) and all(any(style.format[:1] == "," for style in styles(c, comma=True)) for c in commas)
+    return bool(commas) and all(any(style.kind == "numeric" for style in styles(c, comma=True)) for c in commas)
 
 
 def _decimal(cell: str) -> bool:
