@@ -209,6 +209,9 @@ def test_codes_of_coloured_images_are_brought_to_the_prior():
     steps = found.training.epochs * -(-found_rows("colour.npy") // found.training.batch_size)
     weight = found.objective.rate.model_dump()["weight"]
     assert (weight["start"], weight["end"], weight["steps"]) == (50.0, 1.0, steps // 2)
+    stop, every = found.training.stop_early, found.evaluation.every
+    assert not isinstance(stop, str)
+    assert 2 * stop.patience * every >= found.training.epochs  # no stop while the rate is dear
     train = look("colour.npy", {}).dataset.train.x.reshape(-1, 192)
     sixteenth = np.linalg.eigvalsh(np.cov(train.T, bias=True))[-16]
     assert found.objective.reconstruction.model_dump()["variance"] == pytest.approx(sixteenth / 10, rel=0.2)

@@ -176,11 +176,15 @@ def _steps(found: Found) -> int:
 def _training(found: Found, made: Choices) -> Choices:
     size, epochs = size_of(found), epochs_of(found)
     every = max(1, epochs // LOOKS)
-    stop = {"metric": "validation/loss", "patience": PATIENCE}
+    rate = "objective.rate" in made
+    # While the rate is dear the codes may say nothing, and the loss stays where it is: that is no reason to stop.
+    patience = max(PATIENCE, ceil(epochs / 2 / every)) if rate else PATIENCE
+    stop = {"metric": "validation/loss", "patience": patience}
+    dear = ", as many as there are while the rate is dear" if patience > PATIENCE else ""
     cheap = affordable(found) > epochs
     bound = "stop_early may end it sooner" if cheap else "more would help, where a GPU makes them cheap"
     again = f" of {every} epochs" if every > 1 else ""
-    start = FAST if "objective.rate" in made else 2e-3
+    start = FAST if rate else 2e-3
     return {
         "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; {bound}"),
         "training.batch_size": Choice(size.batch),
@@ -188,7 +192,7 @@ def _training(found: Found, made: Choices) -> Choices:
             {"kind": "adam", "learning_rate": {"kind": "cosine", "start": start, "end": 1e-5}},
             "a fast start and a quiet end; where the loss jumps, halve `start`",
         ),
-        "training.stop_early": Choice(stop, f"after {PATIENCE} validations{again} without a better one"),
+        "training.stop_early": Choice(stop, f"after {patience} validations{again} without a better one{dear}"),
         "training.checkpoint": Choice({"every": every, "keep": 2}),
     }
 
