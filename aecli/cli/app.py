@@ -40,6 +40,8 @@ app.add_typer(runs.app, name="runs")
 for module in (report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
+QUIET = ("--quiet", "-q")
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -54,7 +56,7 @@ def options(
     context: typer.Context,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Say only results, errors, and warnings: how far to trust a result."),
+        typer.Option(*QUIET, help="Say only results, errors, and warnings: how far to trust a result."),
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
@@ -90,7 +92,7 @@ def run(arguments: list[str] | None = None) -> int:
 def _ordered(arguments: list[str]) -> list[str]:
     """With --quiet first, which may stand behind a command, too."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = [word for word in arguments[:end] if word != "--quiet"]
+    options = [word for word in arguments[:end] if word not in QUIET]
     return ["--quiet"] * (len(options) < end) + options + arguments[end:]
 
 
