@@ -163,7 +163,7 @@ def _missing(missing: list[str], extra: list[str], named: bool, width: int, want
         hint = f"its columns are {listed(want.columns or ())}: give the file a header, or just these"
         return Problem(f"rows have shape {width}, but the run was trained on {count}", place, hint)
     near = did_you_mean(missing[0], extra) if extra else None
-    unknown = f"of the file's columns the run does not know {listed(extra)}" if extra else None
+    unknown = f"beside the run's other columns the file has {listed(extra)}" if extra else None
     hint = near if near and near.startswith("did") else unknown
     return Problem(f"the run's column {listed(missing)} is missing", place, hint or "the run was trained with it")
 
