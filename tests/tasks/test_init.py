@@ -398,3 +398,12 @@ def test_data_that_cannot_be_trained_on_get_no_config():
     Path("t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"of 1 row, .* 0 would be left to train on"):
         draft("t.csv")
+
+
+@pytest.mark.parametrize(("columns", "said"), [
+    ({"x": numbers(ROWS), "c": cycled("a", "b")}, ["1 principal component explains", "1 column holds categories"]),
+    ({"c": cycled("a", "b"), "d": cycled("u", "v", "w")}, ["2 columns hold categories"]),
+])  # fmt: skip
+def test_one_is_said_of_one_and_more_of_more(columns, said):
+    text = " ".join(line.strip(" #") for line in draft(str(csv(columns))).text.splitlines())
+    assert [words for words in said if words not in text] == []

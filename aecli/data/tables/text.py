@@ -19,12 +19,13 @@ from aecli.data.tables.arrays import Native
 from aecli.data.tables.cells import HOLES, SOFT_HOLES, number
 from aecli.data.tables.evidence import DECIMAL_COMMA
 from aecli.data.tables.habits import mark_of
-from aecli.data.tables.header import LINES, NAMES, ROWS, delimiter_of, is_header
+from aecli.data.tables.header import LINES, MARKS, NAMES, ROWS, check_first, delimiter_of, is_header, void_columns
 from aecli.data.tables.roles import Roles, roles_of
 from aecli.data.tables.styles import reader, styles
 
 BLOCK = 2**22  # bytes parsed at a time: a longer line is read the careful way
 CAREFUL = 2**16  # cells at a time
+VOID = f"column {{column}} (from 0) is left out: it has no name, and no cell in the first {ROWS:,} rows"
 
 
 class TextTable:
@@ -49,7 +50,9 @@ class TextTable:
         self.header, note = is_header(self.sample, want)
         self.notes += [note] if note else []
         names = [name.strip() for name in self.sample[0]] if self.header else None
-        self.roles = roles_of(names, self.width, want, self.place, line=1)
+        void = void_columns(self.sample) if self.header else frozenset[int]()
+        self.notes += [VOID.format(column=i) for i in sorted(void)]
+        self.roles = roles_of(names, self.width, want, self.place, line=1, void=void)
         self.typed, self.sure = self._typed(self.roles)
         self.way = 0 if self.typed else 1
         self.pointed = bool(self.typed and self.sure)
@@ -61,7 +64,9 @@ class TextTable:
     def _delimiter(self) -> str:
         if ".tsv" in [ending.lower() for ending in self.path.suffixes[-2:]]:
             return "\t"
-        found = delimiter_of(lines.head(self.path, LINES))
+        first = lines.head(self.path, LINES)
+        check_first(first, self.place)
+        found = delimiter_of(first)
         if found != ",":
             self.notes.append(f"the cells are parted by {NAMES[found]}")
         return found
@@ -178,7 +183,7 @@ class TextTable:
         self.ragged_count += 1
         if len(self.ragged) < SHOWN:
             kind = "header" if self.header else "first row"
-            hint = "every row needs one cell a column: quote cells that contain a comma"
+            hint = f"every row needs one cell a column: quote cells that contain {MARKS[self.delimiter]}"
             message = f"row {number} has {width} cells, the {kind} {self.width}"
             self.ragged.append(Problem(message, Place(str(self.path), line), hint))
 

@@ -103,8 +103,10 @@ def widths_of(found: Found) -> tuple[int, int]:
 def _table_model(found: Found) -> Choices:
     widths, code = widths_of(found), code_size(found)
     rows = f"{found.training_rows:,} training rows, {found.inputs} inputs a row"
-    parts = [f"{found.components} principal components explain 95 % of the numeric columns"] if found.components else []
-    parts += [f"{found.categories} columns hold categories"] if found.categories else []
+    explain = "principal component explains" if found.components == 1 else "principal components explain"
+    parts = [f"{found.components} {explain} 95 % of the numeric columns"] if found.components else []
+    hold = "column holds" if found.categories == 1 else "columns hold"
+    parts += [f"{found.categories} {hold} categories"] if found.categories else []
     why = f"{', '.join(parts)}: {code} units; a smaller code finds more anomalies, a larger one keeps more"
     error = "of numbers, each column scaled alike; a category column adds the cross entropy of its categories"
     return {
