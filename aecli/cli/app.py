@@ -40,6 +40,8 @@ app.add_typer(runs.app, name="runs")
 for module in (report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
+QUIET = ("--quiet", "-q")
+
 
 def _version(wanted: bool) -> None:
     if wanted:
@@ -54,7 +56,7 @@ def options(
     context: typer.Context,
     quiet: Annotated[
         bool,
-        typer.Option("--quiet", "-q", help="Say only results, errors, and warnings: how far to trust a result."),
+        typer.Option(*QUIET, help="Say only results, errors, and warnings: how far to trust a result."),
     ] = False,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
@@ -68,7 +70,7 @@ def run(arguments: list[str] | None = None) -> int:
     """Run one command line; its exit code."""
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        app(arguments, prog_name="aecli")
+        app(_ordered(sys.argv[1:] if arguments is None else arguments), prog_name="aecli")
     except SystemExit as ended:  # how typer ends: done, or a usage error that it has shown
         if isinstance(ended.__context__, BrokenPipeError):  # which typer turns into exit 1
             return _unheard()
@@ -85,6 +87,13 @@ def run(arguments: list[str] | None = None) -> int:
             raise
         return _say("\n".join(f"error: {p}" for p in error.problems), int(error.exit_code))
     return 0
+
+
+def _ordered(arguments: list[str]) -> list[str]:
+    """With --quiet first, which may stand behind a command, too."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [word for word in arguments[:end] if word not in QUIET]
+    return ["--quiet"] * (len(options) < end) + options + arguments[end:]
 
 
 def _say(text: str, code: int) -> int:

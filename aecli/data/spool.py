@@ -34,7 +34,7 @@ from aecli.data.statistics import VALUES
 from aecli.data.store import Stored
 from aecli.data.truth import anomaly_label
 
-VERSION = 3
+VERSION = 4
 STALE = 24 * 3600  # seconds after which a spool that was never finished is removed
 LEFT_OUT = 255
 NAMES = {TRAIN: "train", VALIDATION: "validation", TEST: "test"}
@@ -44,7 +44,7 @@ HOW = {"residency", "augment"}  # keys of `data` that change no row
 def spooled(source: Scan, spec: Data) -> Dataset:
     """The dataset of a scan: in the cache, made there if it is not. UserError as of `aecli.data.dataset.load`."""
     before, digest = _stamp(source), files_hash(source.files)
-    key = _key(digest, spec.model_dump_json(exclude=HOW))
+    key = _key(digest, spec.model_dump_json(exclude=HOW), repr(source.fields))  # as the cells are read today
 
     def write(aside: Path) -> None:
         _write_dataset(source, spec, aside)

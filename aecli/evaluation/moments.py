@@ -58,7 +58,7 @@ class Moments:
         found, j = self._statistics, self.names.index(name)
         if not found.rows or found.known[j] < found.rows:
             return math.nan
-        ends = float(found.low[j] + found.high[j])
+        ends = float(found.low[j]) + float(found.high[j])  # NaN of both infinities
         return float(found.mean[j]) if math.isfinite(ends) else ends
 
     def stderr(self, name: str) -> float | None:

@@ -18,7 +18,7 @@ from aecli.runs.files import cannot, sync_folder, write_synced
 if TYPE_CHECKING:
     from jaxtyping import UInt8
 
-MAKER = "aecli"  # the PNG keyword Software of every picture written here: such folders may be replaced
+MAKER = "aecli"  # the PNG keyword Software of every picture of a folder written here: such folders may be replaced
 _MARK = b"tEXtSoftware\0" + MAKER.encode()
 _HEAD = 256  # bytes of a PNG within which the mark stands
 
@@ -33,7 +33,7 @@ def write_images(path: Path, images: Iterable[tuple[str, UInt8[np.ndarray, " hei
         aside.mkdir()
         for name, image in images:
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
-            write_synced(aside / name, png(image))
+            write_synced(aside / name, png(image, MAKER))
         _replace_folder(aside, path)
         sync_folder(path.parent)
     except OSError as error:
@@ -47,15 +47,16 @@ def numbered(images: Iterable[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
     return ((f"{row:05d}.png", image) for row, image in enumerate(images))
 
 
-def png(image: UInt8[np.ndarray, " height width *channels"]) -> bytes:
-    """The picture as the bytes of a PNG file."""
+def png(image: UInt8[np.ndarray, " height width *channels"], software: str | None = None) -> bytes:
+    """The picture as the bytes of a PNG file, which may name its software."""
     from io import BytesIO
 
     from PIL import Image
     from PIL.PngImagePlugin import PngInfo
 
     content, about = BytesIO(), PngInfo()
-    about.add_text("Software", MAKER)
+    if software is not None:
+        about.add_text("Software", software)
     Image.fromarray(image).save(content, "PNG", pnginfo=about)
     return content.getvalue()
 
@@ -87,7 +88,7 @@ def check_folder(path: Path) -> None:
     if not path.is_dir():
         raise UserError(Problem(f"--output {path} is a file", hint="name a folder, or a file with a suffix"))
     for other in _others(path):
-        hint = "name a new folder: one is replaced only where all that is in it are pictures that aecli wrote"
+        hint = "name a new folder: one is replaced only where aecli wrote it as a whole, and nothing else is in it"
         raise UserError(Problem(f"--output {path} holds other things ({other.relative_to(path)})", hint=hint))
 
 

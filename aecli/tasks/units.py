@@ -22,10 +22,17 @@ def in_units(features: Features, x: Float[np.ndarray, " rows *shape"]) -> Float[
     """Rows in the data's own units ([0, 1] for images), float32 unless that cannot resolve them.
 
     A column far from zero and narrow (a time stamp, a coordinate) needs float64: there float32 would lose
-    more than the model did.
+    more than the model did. A column that no training row has a value of was never learned: it is all holes.
     """
     units = features.inverse(x)
+    if (lost := _never_known(features)).any():
+        units = np.where(lost, np.nan, units)
     return units if _far(features) else units.astype(np.float32)
+
+
+def _never_known(features: Features) -> np.ndarray:
+    """Which columns were holes in all training rows."""
+    return np.array(features.profile.missing if features.profile else ()) == 1
 
 
 def _far(features: Features) -> bool:

@@ -105,3 +105,11 @@ def test_help_list_schema_and_the_config_s_check_never_import_jax():
     )
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert child.returncode == 0, child.stderr
+
+
+def test_quiet_may_stand_behind_the_command(tmp_path):
+    table = tmp_path / "t.csv"
+    table.write_text("a,b\n" + "".join(f"{i},{i % 7}\n" for i in range(50)))
+    assert done("init", table).err
+    assert done("init", table, "--quiet").err == done("init", table, "-q").err == ""
+    assert done("init", "--quiet", table).out == done("--quiet", "init", table).out

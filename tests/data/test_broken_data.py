@@ -360,3 +360,13 @@ def test_any_npy_header_is_read_or_refused(header, tmp_path):
     (tmp_path / "x.npy").write_bytes(b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text)
     with pytest.raises(UserError):
         read(str(tmp_path / "x.npy"))
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [("a photo.JPG", ".*or of pictures: put this one into a folder"), ("sheet.xlsx", "save the sheet as .csv")],
+)
+def test_a_file_that_is_nearly_read_says_how(name, hint, tmp_path):
+    (tmp_path / name).write_bytes(b"\x00")
+    with pytest.raises(UserError, match=rf"ends like no file that is read here\n  {hint}"):
+        read(str(tmp_path / name))

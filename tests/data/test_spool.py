@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from aecli.data import binarize, permutation, splits, spool, statistics
 from aecli.data.dataset import load, read_rows, row_blocks
 from aecli.data.residency import _cgroup, _meminfo, choose
 from aecli.data.spec import Data
+from aecli.data.tables.scan import scan
 
 RNG = np.random.default_rng(5)
 KINDS = np.array(["red", "green", "blue", "rare"])
@@ -255,3 +258,13 @@ def test_a_wrong_class_is_told_before_anything_is_fitted():
     for residency in ("auto", "streamed"):
         with pytest.raises(UserError, match="no row of"):
             load(spec(mixed(), label="label", classes=["maybe"], scale="robust", residency=residency))
+
+
+def test_rows_that_were_kept_are_not_those_of_another_reading_of_the_same_file():
+    Path("t.csv").write_text("n;c\n" + "".join(f"{i};1.{100 + i}\n" for i in range(40)))
+    wanted = spec("t.csv", scale="none")
+    plain = scan("t.csv")
+    features = tuple((i, replace(field, format=",")) for i, field in plain.plan.features)
+    thousands = replace(plain, fields=tuple(f for _, f in features), plan=replace(plain.plan, features=features))
+    values = [spool.spooled(found, wanted).train.x[:][:, 1] for found in (plain, thousands)]
+    np.testing.assert_allclose(values[1], 1000 * values[0], rtol=1e-6)

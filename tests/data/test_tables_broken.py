@@ -82,6 +82,10 @@ FILES = {
     "old.feather": (b"FEA1" + bytes(100), r"feather: is a Feather file of version 1"),
     "empty.parquet": (b"", r"parquet: the file is empty"),
     "empty.tsv": (b"", r"tsv: the file is empty"),
+    "commas.csv": (b"a;b\n1;2\n3\n", r"csv:3: row 2 .*\n  .*quote cells that contain a semicolon"),
+    "spreadsheet.csv": (b"\xef\xbb\xbfsep=;\r\na;b\r\n1;2\r\n", r"csv:1: the first line, 'sep=;', .*\n  remove it"),
+    "windows.csv": ("a,b\n1,Süd\n".encode("cp1252"), r"csv:2: .*\n  save it as UTF-8 text: it may be Windows-1252"),
+    "wide.csv": ("a,b\n1,2\n".encode("utf-16"), r"csv:1: .*\n  save it as UTF-8 text: it is UTF-16 \(iconv -f UTF-16"),
     "blank.tsv": (b"\n\n", r"tsv: the file holds no rows: only blank lines"),
     "nothing.csv.gz": (gzip.compress(b""), r"gz: the file holds no rows"),
 }  # fmt: skip

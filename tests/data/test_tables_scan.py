@@ -365,3 +365,26 @@ def test_the_lines_of_blocks_with_holes(tmp_path):
     *_, last = scan(str(tmp_path / "t.csv")).blocks(4)
     assert last.first == 8
     assert last.line(1).line == 11
+
+
+@pytest.mark.parametrize("mark", [",", ";"])
+def test_a_mark_at_the_end_of_each_line_makes_no_column(mark, tmp_path):
+    path = tmp_path / "t.csv"
+    path.write_text(f"a{mark}b{mark}\r\n" + "".join(f"{i}{mark}{-i}{mark}\r\n" for i in range(20)))
+    found = scan(str(path))
+    assert found.columns == ("a", "b")
+    assert any(note.startswith("column 2 (from 0) is left out") for note in found.notes)
+    later = read(str(path), Want(columns=("b", "a"), strict=False))
+    assert (later.columns, later.carried) == (("b", "a"), {})
+    np.testing.assert_array_equal(later.x[:, 0], -np.arange(20.0))
+    path.write_text(f"a{mark}b{mark}\n1{mark}2{mark}\n1{mark}2{mark}3\n")
+    with pytest.raises(UserError, match=r"column 2 \(from 0\) has no name"):
+        scan(str(path))
+
+
+def test_a_missing_column_is_said_beside_those_that_are_there(tmp_path):
+    (tmp_path / "t.csv").write_text("a,other\n1,2\n")
+    with pytest.raises(
+        UserError, match=r"run's column 'zone' is missing\n  beside the run's other columns the file has 'other'"
+    ):
+        scan(str(tmp_path / "t.csv"), Want(columns=("a", "zone"), strict=False))

@@ -211,7 +211,40 @@ def test_styled_numbers_without_a_header_keep_their_style(tmp_path):
     raw = read(str(tmp_path / "t.csv"), Want())
     assert raw.x.tolist() == [[1.5, 2], [2.5, 3]]
     assert raw.fields is not None
-    assert [f.format for f in raw.fields] == [",", ""]
+    assert [f.format for f in raw.fields] == [",", ","]
+
+
+HABITS = {  # a file, how its first column is read, and whether another reading is named
+    "thousands beside decimal commas": ("c;d\n1.234;1,5\n7.500;2\n", ",", [1234, 7500], True),
+    "whole numbers beside decimal commas": ("c;d\n1;1,5\n7;2\n", ",", [1, 7], False),
+    "thousands beside decimal points": ("c;d\n1,234;1.5\n7,500;2\n", ".", [1234, 7500], True),
+    "three decimals beside decimal points": ("c;d\n1.234;1.5\n7.500;2\n", "", [1.234, 7.5], False),
+    "nothing beside": ("c;d\n1.234;1\n7.500;2\n", "", [1.234, 7.5], True),
+    "both beside": ("c;d;e\n1.234;1,5;1.5\n7.500;2;2\n", "", [1.234, 7.5], True),
+    "a point after many rows": ("c;d\n" + "5;6\n" * 1200 + "1.234;6\n", "", [5] * 1200 + [1.234], True),
+    "commas after many rows": ("c;d\n" + "5;6\n" * 1200 + "1.234;6,5\n", ",", [5] * 1200 + [1234], True),
+    "days beside": ("c;d\n01/02/2020;13/02/2020\n", "d/m/y", [day("2020-02-01")], True),
+    "both orders beside": ("c;d;e\n01/02/2020;13/02/2020;02/13/2020\n", "m/d/y", [day("2020-01-02")], True),
+}
+
+
+@pytest.mark.parametrize("case", HABITS)
+def test_a_file_has_one_decimal_mark_and_one_order_of_days(case, tmp_path):
+    text, style, expected, told = HABITS[case]
+    (tmp_path / "t.csv").write_text(text)
+    raw = read(str(tmp_path / "t.csv"), Want())
+    assert raw.x[:, 0].tolist() == expected
+    assert (raw.fields[0].format if raw.fields else "") == style
+    assert any("column 'c' is read as" in note for note in raw.notes) == told
+    blocks = [block.x for block in scan(str(tmp_path / "t.csv")).blocks(100)]
+    np.testing.assert_array_equal(np.concatenate(blocks), raw.x)
+
+
+def test_whole_numbers_of_training_are_thousands_later(tmp_path):
+    features, spec = fitted(tmp_path, ["1,5", "2"])
+    (tmp_path / "new.csv").write_text("n;c;k\n1.234;1,5;0\n")
+    rows = read_rows(str(tmp_path / "new.csv"), features, spec)
+    np.testing.assert_allclose(features.inverse(rows.x)[:, 0], [1234], rtol=1e-6)
 
 
 def test_text_of_a_typed_table_may_have_thousands(tmp_path):

@@ -44,6 +44,11 @@ def test_what_is_not_finite_is_not_left_out(value, mean, at):
     assert found.stderr == pytest.approx(np.nan, nan_ok=True)
 
 
+def test_infinities_of_both_signs_have_no_mean():
+    found = mean_metric(np.array([np.inf, 1.0, -np.inf]), "nats")
+    assert (np.isnan(found.value), np.isnan(found.stderr)) == (True, True)
+
+
 def test_equal_values_have_no_error_at_all():
     assert mean_metric(np.full(1301, 0.1, np.float32), "nats") == (float(np.float32(0.1)), "nats", 0.0)
 

@@ -143,3 +143,13 @@ def test_training_codes_are_those_of_the_pixels_the_model_saw(tmp_path):
     assert set(np.unique(rows)) == {0.0, 1.0}
     assert ((grey > 0) & (grey < 1)).any()
     np.testing.assert_array_equal(training_codes(model), model.encode(rows))
+
+
+def test_a_column_that_was_never_known_stays_holes(tmp_path):
+    x = table(60)
+    x[:, 2] = np.nan
+    features = trained(tmp_path, x).features
+    z = np.zeros((3, 5))
+    holes = np.isnan(in_units(features, z))
+    assert holes.tolist() == [[False, False, True, False, False]] * 3
+    assert not np.isnan(z).any()

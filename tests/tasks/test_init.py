@@ -209,6 +209,9 @@ def test_codes_of_coloured_images_are_brought_to_the_prior():
     steps = found.training.epochs * -(-found_rows("colour.npy") // found.training.batch_size)
     weight = found.objective.rate.model_dump()["weight"]
     assert (weight["start"], weight["end"], weight["steps"]) == (50.0, 1.0, steps // 2)
+    stop, every = found.training.stop_early, found.evaluation.every
+    assert not isinstance(stop, str)
+    assert 2 * stop.patience * every >= found.training.epochs  # no stop while the rate is dear
     train = look("colour.npy", {}).dataset.train.x.reshape(-1, 192)
     sixteenth = np.linalg.eigvalsh(np.cov(train.T, bias=True))[-16]
     assert found.objective.reconstruction.model_dump()["variance"] == pytest.approx(sixteenth / 10, rel=0.2)
@@ -395,3 +398,12 @@ def test_data_that_cannot_be_trained_on_get_no_config():
     Path("t.csv").write_text("a,b\n1,2\n")
     with pytest.raises(UserError, match=r"of 1 row, .* 0 would be left to train on"):
         draft("t.csv")
+
+
+@pytest.mark.parametrize(("columns", "said"), [
+    ({"x": numbers(ROWS), "c": cycled("a", "b")}, ["1 principal component explains", "1 column holds categories"]),
+    ({"c": cycled("a", "b"), "d": cycled("u", "v", "w")}, ["2 columns hold categories"]),
+])  # fmt: skip
+def test_one_is_said_of_one_and_more_of_more(columns, said):
+    text = " ".join(line.strip(" #") for line in draft(str(csv(columns))).text.splitlines())
+    assert [words for words in said if words not in text] == []

@@ -163,6 +163,14 @@ def test_pictures_keep_their_names_and_none_is_written_over_another(files, expec
     assert len({name.casefold() for name in png_names(files).values()}) == len(files)
 
 
+def test_a_folder_of_single_pictures_is_not_replaced(tmp_path):
+    (tmp_path / "pictures").mkdir()
+    write_png(tmp_path / "pictures" / "sheet.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(UserError, match=r"holds other things \(sheet.png\)"):
+        write_images(tmp_path / "pictures", numbered([np.zeros((2, 2), np.uint8)]))
+    assert [path.name for path in (tmp_path / "pictures").iterdir()] == ["sheet.png"]
+
+
 def test_a_folder_of_named_images_is_replaced_unless_a_picture_in_it_is_somebody_elses(tmp_path):
     folder = tmp_path / "images"
     write_images(folder, [("a/b.png", np.zeros((2, 2), np.uint8)), ("c.png", np.zeros((2, 2), np.uint8))])

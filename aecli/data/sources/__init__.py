@@ -36,6 +36,7 @@ ENDINGS: dict[str, Reader] = {
     ".idx": idx.read,
     ".idx.gz": idx.read,
 }
+SHEETS = (".xlsx", ".xls", ".ods")
 KNOWN = (
     f"named sets are {', '.join(NAMED)}; files are .npy, .npz, .csv, .tsv, .parquet, .arrow, .h5, .h5ad and IDX, "
     "or a folder of IDX files or of pictures"
@@ -64,6 +65,14 @@ def read_errors(path: Path) -> Iterator[None]:
         raise UserError(Problem(f"cannot read '{path}': {error.strerror or error}", Place(str(path)))) from error
 
 
+def _instead(path: Path) -> str:
+    """What to do about a file that is not read."""
+    ending = path.suffix.lower()
+    if ending in PICTURES:
+        return f"{KNOWN}: put this one into a folder of its own, or name '{path.parent}'"
+    return "save the sheet as .csv" if ending in SHEETS else KNOWN
+
+
 def _reader(path: Path) -> Reader:
     if not path.exists():
         raise UserError(_missing(path))
@@ -73,7 +82,7 @@ def _reader(path: Path) -> Reader:
         raise UserError(Problem(f"'{path}' is neither a file nor a folder", None, KNOWN))
     reader = next((r for ending, r in ENDINGS.items() if path.name.lower().endswith(ending)), None)
     if reader is None:
-        raise UserError(Problem(f"'{path}' ends like no file that is read here", None, KNOWN))
+        raise UserError(Problem(f"'{path}' ends like no file that is read here", None, _instead(path)))
     if path.stat().st_size == 0:
         raise UserError(Problem("the file is empty", Place(str(path)), "was it written to the end?"))
     return reader

@@ -42,6 +42,7 @@ class _Columnar(ABC):
     kind = ""
     untyped = False
     comma = False
+    pointed = False
     ragged_count = 0
 
     def __init__(self, path: Path, want: Want):
@@ -68,6 +69,10 @@ class _Columnar(ABC):
     def native(self, column: int) -> Native | None:
         """What a column is by its type."""
         return native(self.schema.types[column])
+
+    def doubtful(self, column: int) -> bool:
+        """A type is beyond doubt."""
+        return False
 
     def type_name(self, column: int) -> str:
         """The name of a column's type."""

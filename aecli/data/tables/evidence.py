@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from aecli.data.raw import ColumnKind
-from aecli.data.tables import arrays
+from aecli.data.tables import arrays, habits
 from aecli.data.tables.arrays import pc
 from aecli.data.tables.cells import FALSE_TRUE, SOFT_HOLES
 from aecli.data.tables.roles import as_key
@@ -67,6 +67,7 @@ class Evidence:
     likes: Counter[str] = field(default_factory=Counter)  # cells of any style of a kind
     marked: bool = False  # whether a point or comma stands in any cell
     commas: int = 0  # cells that a decimal comma would explain, where there can be none
+    habits: frozenset[str] = frozenset()  # of the file, as all of its columns show them
     odd: dict[Style, list[Cell]] = field(default_factory=dict)
     early: list[Cell] = field(default_factory=list)
     texts: set[str] | None = field(default_factory=set)
@@ -170,8 +171,13 @@ class Evidence:
             if len(self.texts) > MOST_VALUES:
                 self.texts = None
 
-    def finding(self, name: str, rows: int) -> Finding:
-        """What the column of this name is, now that all of its `rows` cells were seen."""
+    def shown(self) -> set[str]:
+        """The decimal mark, or the order of day and month, that all cells have and that is the only one they can."""
+        return habits.shown((style for style in self.counts if not self._bad(style)), self.marked)
+
+    def finding(self, name: str, rows: int, known: frozenset[str] = frozenset()) -> Finding:
+        """What the column of this name is, now that all its `rows` cells were seen; `known` are the file's habits."""
+        self.habits = known
         if self.asked == "categorical":
             return self._categories(name)
         if self.asked is not None:
@@ -187,10 +193,14 @@ class Evidence:
             return replace(self._misfits(PLAIN, name), hint=DECIMAL)
         return self._words_of(name, rows)
 
-    def _rank(self, style: Style) -> tuple[bool, bool, bool, str]:
-        """Plain ones come first, then the decimal mark of the file, then month first."""
-        other = style.format.startswith("." if self.comma else ",")
-        return style.format != "", style.kind != "numeric", other, style.format.replace("m/d", "")
+    def _rank(self, style: Style) -> tuple[bool | str, ...]:
+        """Decimal commas come first where the file has them, plain ones elsewhere; then the file's mark and order of
+        days, as it shows them; then commas where they can be decimal, and month first.
+        """
+        comma, text = "," in self.habits, style.format
+        last = not text.startswith(",") if comma else text != ""
+        other = text.startswith("." if comma or (self.comma and "." not in self.habits) else ",")
+        return last, style.kind != "numeric", other, text not in self.habits, text.replace("m/d", "")
 
     def _fitting(self, name: str) -> Finding | None:
         """The first of the styles that every cell is of, with a note where another one says something else."""
@@ -199,8 +209,9 @@ class Evidence:
         if not every:
             return None
         style, *others = every
-        note, other = None, [s for s in others if s.kind == style.kind]
-        if style.format and self.format is None and other and (style.kind == "date" or self.marked):
+        note, other = None, [s for s in others if s.kind == style.kind and habits.unlike(s, style)]
+        settled = not style.format and "." in self.habits
+        if self.format is None and other and not settled and (style.kind == "date" or self.marked):
             note = f"column '{name}' is read as {example(style)}; its cells could be {example(other[0])}, too"
         return Finding(style.kind, FALSE_TRUE if style == TRUTH else (), style.format, note)
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import islice
 
+from aecli.config.problems import Place, Problem, UserError
 from aecli.data.raw import Want
 from aecli.data.tables.cells import HOLES, SOFT_HOLES, number
 from aecli.data.tables.styles import PLAIN, reader, styles, word
 
 DELIMITERS = (",", ";", "\t", "|")
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+MARKS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 LINES = 50  # looked at for the delimiter
 ROWS = 1000  # that vote on the header
+SEPARATOR = re.compile(r"sep=.", re.IGNORECASE)  # what spreadsheets are told of the file's cells
 
 
 def delimiter_of(lines: Sequence[str]) -> str:
@@ -21,7 +26,7 @@ def delimiter_of(lines: Sequence[str]) -> str:
 
     The first of comma, semicolon, tab and bar that parts all lines into as many cells; else the first that so parts
     the first line and at least half of the others; else the comma. Where comma and another both do, the other one
-    parts cells if every comma left in them is that of a number: 1,5;2,5.
+    parts cells if every comma left in them is that of a number: 1,5;2,5 or 1,234,567;2.
     """
     shares = {d: _agreement(lines, d) for d in DELIMITERS}
     found = [d for least in (1.0, 0.5) for d in DELIMITERS if shares[d] >= least]
@@ -44,10 +49,25 @@ def _agreement(lines: Sequence[str], delimiter: str) -> float:
 
 
 def _all_decimal(lines: Sequence[str], delimiter: str) -> bool:
-    """Whether commas stand below the first line, and there as decimal commas alone."""
+    """Whether commas stand below the first line, and there in numbers alone."""
     found = _split(lines, delimiter)
     commas = [cell.strip() for row in found[1:] or found for cell in row if "," in cell]
-    return bool(commas) and all(any(style.format[:1] == "," for style in styles(c, comma=True)) for c in commas)
+    return bool(commas) and all(any(style.kind == "numeric" for style in styles(c, comma=True)) for c in commas)
+
+
+def check_first(lines: Sequence[str], place: Place) -> None:
+    """Raise UserError where the first line is a spreadsheet's "sep=;", which is neither names nor data."""
+    first = lines[0].strip("\r\n").strip('"') if lines else ""
+    if SEPARATOR.fullmatch(first):
+        message = f"the first line, {first!r}, is for spreadsheets: it is neither names nor data"
+        raise UserError(Problem(message, replace(place, line=1), "remove it: what parts the cells is found without it"))
+
+
+def void_columns(sample: Sequence[Sequence[str]]) -> frozenset[int]:
+    """The columns without a name or any cell, which a mark at the end of each line makes; `sample` has the header."""
+    width = len(sample[0])
+    blank = (i for i in range(width) if not any(row[i].strip() for row in sample if len(row) == width))
+    return frozenset(blank)
 
 
 def _decimal(cell: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import csv
 import gzip
 import io
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 LONGEST_LINE = 2**24  # characters
 MOST_COLUMNS = 2**17
 CHUNK = 2**20
+UTF8 = "save it as UTF-8 text"
 
 csv.field_size_limit(LONGEST_LINE)
 
@@ -122,15 +124,25 @@ def rows(path: Path, delimiter: str, tally: Tally | None = None) -> Iterator[tup
                     yield line, row
                 line = reader.line_num + 1
         except UnicodeDecodeError as error:
-            raise UserError(_not_text(str(error), Place(str(path), _undecodable(path)))) from error
+            place = Place(str(path), _undecodable(path))
+            raise UserError(_not_text(str(error), place, _encoding(path))) from error
         except csv.Error as error:
             raise UserError(_not_text(str(error), Place(str(path), line))) from error
         finally:
             text.detach()
 
 
-def _not_text(why: str, place: Place) -> Problem:
-    return Problem(f"is no table of comma-separated text: {why}", place, "save it as UTF-8 text")
+def _not_text(why: str, place: Place, hint: str = UTF8) -> Problem:
+    return Problem(f"is no table of comma-separated text: {why}", place, hint)
+
+
+def _encoding(path: Path) -> str:
+    """How to turn the file into UTF-8, by the encoding that it looks to be of."""
+    with opened(path) as stream:
+        wide = stream.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+    found = "UTF-16" if wide else "WINDOWS-1252"
+    looks = "it is UTF-16" if wide else "it may be Windows-1252, as spreadsheets write where not told otherwise"
+    return f"{UTF8}: {looks} (iconv -f {found} -t UTF-8 OLD > NEW)"
 
 
 def _limited(text: io.TextIOWrapper, path: Path) -> Iterator[str]:

@@ -45,8 +45,15 @@ class Roles:
         return name if self.plain or name == str(index) else repr(name)
 
 
-def roles_of(header: Sequence[str] | None, width: int, want: Want, place: Place, line: int | None = None) -> Roles:
-    """What the columns are for; `line` is that of the header.
+def roles_of(
+    header: Sequence[str] | None,
+    width: int,
+    want: Want,
+    place: Place,
+    line: int | None = None,
+    void: frozenset[int] = frozenset(),
+) -> Roles:
+    """What the columns are for; `line` is that of the header, `void` are columns that are left out.
 
     Raises UserError for names that occur twice, are blank or not there, and for columns of the run that the
     rows are for which are missing. Columns that such a run does not know are carried.
@@ -56,7 +63,7 @@ def roles_of(header: Sequence[str] | None, width: int, want: Want, place: Place,
         _check_unique(header, at)
     label, ids = (_index(word, getattr(want, word), header, width, want, place) for word in ("label", "id"))
     names = tuple(header) if header is not None else tuple(map(str, range(width)))
-    rest = [i for i in range(width) if i not in (label, ids)]
+    rest = [i for i in range(width) if i not in (label, ids) and i not in void]
     if want.columns and not want.strict:
         return _matched(names, header is not None, rest, label, ids, want, place)
     _check_named(names, rest, at)
@@ -156,7 +163,8 @@ def _missing(missing: list[str], extra: list[str], named: bool, width: int, want
         hint = f"its columns are {listed(want.columns or ())}: give the file a header, or just these"
         return Problem(f"rows have shape {width}, but the run was trained on {count}", place, hint)
     near = did_you_mean(missing[0], extra) if extra else None
-    hint = near if near and near.startswith("did") else f"the file has {listed(extra)}" if extra else None
+    unknown = f"beside the run's other columns the file has {listed(extra)}" if extra else None
+    hint = near if near and near.startswith("did") else unknown
     return Problem(f"the run's column {listed(missing)} is missing", place, hint or "the run was trained with it")
 
 

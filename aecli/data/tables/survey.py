@@ -15,6 +15,7 @@ from aecli.data.raw import Field
 from aecli.data.tables import arrays
 from aecli.data.tables.cells import FALSE_TRUE
 from aecli.data.tables.evidence import Evidence, Finding
+from aecli.data.tables.habits import settled
 from aecli.data.tables.kept import LONGEST, Dtype, Kept
 from aecli.data.tables.roles import Roles, as_key
 from aecli.data.tables.styles import Style, example
@@ -29,11 +30,16 @@ class Table(Protocol):
     rows: int | None
     untyped: bool
     comma: bool  # its numbers may have decimal commas
+    pointed: bool  # its columns that are read as numbers at once show that they have decimal points
     ragged: list[Problem]  # rows that have not one cell a column, the first few
     ragged_count: int
 
     def native(self, column: int) -> arrays.Native | None:
         """What a column is by its type, None for one that x cannot hold."""
+        ...
+
+    def doubtful(self, column: int) -> bool:
+        """Whether a point in a column that is read as numbers at once may be another thing than a decimal point."""
         ...
 
     def type_name(self, column: int) -> str:
@@ -153,13 +159,18 @@ class _Survey:
             self.kept[i].add(column)
         elif i in self.evidence:
             self.evidence[i].add(arrays.text(column), self.rows)
-        elif self.table.untyped and not self.nonfinite:
-            self.nonfinite = bool(column.null_count) or not np.isfinite(arrays.numbers(column)).all()
+        elif self.table.untyped:
+            values = arrays.numbers(column)
+            self.nonfinite = self.nonfinite or bool(column.null_count) or not np.isfinite(values).all()
+            if self.table.doubtful(i) and (values % 1 > 0).any():
+                raise pa.ArrowInvalid("fractions, where a point may part thousands: to be read as text")
 
     def plan(self) -> Plan:
         """What was found, or a UserError that says what is wrong with it."""
         roles, rows = self.table.roles, self.rows
-        found = {i: evidence.finding(roles.names[i], rows) for i, evidence in self.evidence.items()}
+        pointed = {"."} if self.table.pointed else set()
+        known = settled([pointed, *(evidence.shown() for evidence in self.evidence.values())])
+        found = {i: evidence.finding(roles.names[i], rows, known) for i, evidence in self.evidence.items()}
         self._check(found)
         notes = [*self.table.notes, *(f.note for f in found.values() if f.note)]
         features = tuple((i, self._field(i, found.get(i))) for i in roles.features if i not in found or found[i].kind)

@@ -17,11 +17,15 @@ from aecli.data.raw import Want
 from aecli.data.tables import lines
 from aecli.data.tables.arrays import Native
 from aecli.data.tables.cells import HOLES, SOFT_HOLES, number
-from aecli.data.tables.header import LINES, NAMES, ROWS, delimiter_of, is_header
+from aecli.data.tables.evidence import DECIMAL_COMMA
+from aecli.data.tables.habits import mark_of
+from aecli.data.tables.header import LINES, MARKS, NAMES, ROWS, check_first, delimiter_of, is_header, void_columns
 from aecli.data.tables.roles import Roles, roles_of
+from aecli.data.tables.styles import reader, styles
 
 BLOCK = 2**22  # bytes parsed at a time: a longer line is read the careful way
 CAREFUL = 2**16  # cells at a time
+VOID = f"column {{column}} (from 0) is left out: it has no name, and no cell in the first {ROWS:,} rows"
 
 
 class TextTable:
@@ -46,9 +50,12 @@ class TextTable:
         self.header, note = is_header(self.sample, want)
         self.notes += [note] if note else []
         names = [name.strip() for name in self.sample[0]] if self.header else None
-        self.roles = roles_of(names, self.width, want, self.place, line=1)
-        self.typed = self._typed(self.roles)
+        void = void_columns(self.sample) if self.header else frozenset[int]()
+        self.notes += [VOID.format(column=i) for i in sorted(void)]
+        self.roles = roles_of(names, self.width, want, self.place, line=1, void=void)
+        self.typed, self.sure = self._typed(self.roles)
         self.way = 0 if self.typed else 1
+        self.pointed = bool(self.typed and self.sure)
         self._held: Any = None
         self.tally: lines.Tally | None = None  # of the file as it was read last
         self.ragged: list[Problem] = []
@@ -57,22 +64,36 @@ class TextTable:
     def _delimiter(self) -> str:
         if ".tsv" in [ending.lower() for ending in self.path.suffixes[-2:]]:
             return "\t"
-        found = delimiter_of(lines.head(self.path, LINES))
+        first = lines.head(self.path, LINES)
+        check_first(first, self.place)
+        found = delimiter_of(first)
         if found != ",":
             self.notes.append(f"the cells are parted by {NAMES[found]}")
         return found
 
-    def _typed(self, roles: Roles) -> frozenset[int]:
-        """The features that are numbers as far as the sample goes."""
-        found = []
+    def _typed(self, roles: Roles) -> tuple[frozenset[int], frozenset[int]]:
+        """The features that are plain numbers as far as the sample goes, and those of which a decimal point says so.
+
+        None where commas are decimal in the sample of any, and none that may be of points that part thousands.
+        """
+        found, sure = set(), set()
         for i in roles.features:
             cells = [row[i].strip() for row in self.sample[self.header :] if len(row) == self.width]
             asked, styled = roles.kinds.get(i), roles.formats.get(i)
             if styled:
                 continue  # a plain number may be another one in that style: 1.234 is 1234 where commas are decimal
+            points, commas = (False, False) if roles.of_run or not self.comma else _marks(cells)
+            if commas:
+                return frozenset(), frozenset()
             if asked == "numeric" or (asked is None and _numeric(cells)):
-                found.append(i)
-        return frozenset(found)
+                decimal = points and any(reader(DECIMAL_COMMA)(cell) is None for cell in cells)
+                found |= {i} if decimal or not points else set()
+                sure |= {i} if decimal or roles.of_run else set()
+        return frozenset(found), frozenset(sure)
+
+    def doubtful(self, column: int) -> bool:
+        """Whether a point in a column that is read as numbers at once may be another thing than a decimal point."""
+        return self.way == 0 and self.comma and column not in self.sure
 
     def native(self, column: int) -> Native:
         """What `batches` yields a column as."""
@@ -94,7 +115,7 @@ class TextTable:
 
     def retry(self) -> bool:
         """Read the next, more careful way; False where there is none."""
-        self.way, self._held = self.way + 1, None
+        self.way, self._held, self.pointed = self.way + 1, None, False
         return self.way < 3
 
     def batches(self, columns: Sequence[int]) -> Iterator[list[Any]]:
@@ -162,7 +183,7 @@ class TextTable:
         self.ragged_count += 1
         if len(self.ragged) < SHOWN:
             kind = "header" if self.header else "first row"
-            hint = "every row needs one cell a column: quote cells that contain a comma"
+            hint = f"every row needs one cell a column: quote cells that contain {MARKS[self.delimiter]}"
             message = f"row {number} has {width} cells, the {kind} {self.width}"
             self.ragged.append(Problem(message, Place(str(self.path), line), hint))
 
@@ -185,6 +206,12 @@ class TextTable:
             return {row: first + row for row in rows}
         found = islice(lines.rows(self.path, self.delimiter), int(self.header), max(rows, default=-1) + 1 + self.header)
         return {row: line for row, (line, _) in enumerate(found) if row in rows}
+
+
+def _marks(cells: list[str]) -> tuple[bool, bool]:
+    """Whether points, and whether commas that can be decimal, stand in any of them."""
+    commas = (styles(cell, comma=True) for cell in {*cells} if "," in cell)
+    return any("." in cell for cell in cells), any(mark_of(style) == "," for found in commas for style in found)
 
 
 def _numeric(cells: list[str]) -> bool:

@@ -103,8 +103,10 @@ def widths_of(found: Found) -> tuple[int, int]:
 def _table_model(found: Found) -> Choices:
     widths, code = widths_of(found), code_size(found)
     rows = f"{found.training_rows:,} training rows, {found.inputs} inputs a row"
-    parts = [f"{found.components} principal components explain 95 % of the numeric columns"] if found.components else []
-    parts += [f"{found.categories} columns hold categories"] if found.categories else []
+    explain = "principal component explains" if found.components == 1 else "principal components explain"
+    parts = [f"{found.components} {explain} 95 % of the numeric columns"] if found.components else []
+    hold = "column holds" if found.categories == 1 else "columns hold"
+    parts += [f"{found.categories} {hold} categories"] if found.categories else []
     why = f"{', '.join(parts)}: {code} units; a smaller code finds more anomalies, a larger one keeps more"
     error = "of numbers, each column scaled alike; a category column adds the cross entropy of its categories"
     return {
@@ -176,11 +178,15 @@ def _steps(found: Found) -> int:
 def _training(found: Found, made: Choices) -> Choices:
     size, epochs = size_of(found), epochs_of(found)
     every = max(1, epochs // LOOKS)
-    stop = {"metric": "validation/loss", "patience": PATIENCE}
+    rate = "objective.rate" in made
+    # While the rate is dear the codes may say nothing, and the loss stays where it is: that is no reason to stop.
+    patience = max(PATIENCE, ceil(epochs / 2 / every)) if rate else PATIENCE
+    stop = {"metric": "validation/loss", "patience": patience}
+    dear = ", as many as there are while the rate is dear" if patience > PATIENCE else ""
     cheap = affordable(found) > epochs
     bound = "stop_early may end it sooner" if cheap else "more would help, where a GPU makes them cheap"
     again = f" of {every} epochs" if every > 1 else ""
-    start = FAST if "objective.rate" in made else 2e-3
+    start = FAST if rate else 2e-3
     return {
         "training.epochs": Choice(epochs, f"about {_steps(found):,} update steps; {bound}"),
         "training.batch_size": Choice(size.batch),
@@ -188,7 +194,7 @@ def _training(found: Found, made: Choices) -> Choices:
             {"kind": "adam", "learning_rate": {"kind": "cosine", "start": start, "end": 1e-5}},
             "a fast start and a quiet end; where the loss jumps, halve `start`",
         ),
-        "training.stop_early": Choice(stop, f"after {PATIENCE} validations{again} without a better one"),
+        "training.stop_early": Choice(stop, f"after {patience} validations{again} without a better one{dear}"),
         "training.checkpoint": Choice({"every": every, "keep": 2}),
     }
 
