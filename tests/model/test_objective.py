@@ -209,12 +209,11 @@ def test_gated_layers_can_be_tied_their_gates_stay_their_own():
 
 
 COMBINATIONS = [
-    (corruption, bottleneck, reconstruction, precision)
-    for corruption in ("none", "gaussian", "masking", "salt_and_pepper")
-    for bottleneck in ("dense", "gaussian")
-    for reconstruction in ("squared_error", "bernoulli", "gaussian")
-    for precision in ("float32", "bfloat16")
-]
+    (corruption, bottleneck, reconstruction, ("float32", "bfloat16")[(i + j + k) % 2])
+    for i, corruption in enumerate(("none", "gaussian", "masking", "salt_and_pepper"))
+    for j, bottleneck in enumerate(("dense", "gaussian"))
+    for k, reconstruction in enumerate(("squared_error", "bernoulli", "gaussian"))
+]  # every two choices meet
 
 
 @pytest.mark.parametrize(("corruption", "bottleneck", "reconstruction", "precision"), COMBINATIONS)

@@ -94,7 +94,7 @@ CLOSED = [
 
 
 def exact_norms(autoencoder, weights, x):
-    one = jax.jacfwd(lambda row: autoencoder.encode(weights, row[None]).mean[0])
+    one = jax.jit(jax.jacfwd(lambda row: autoencoder.encode(weights, row[None]).mean[0]))
     return np.array([np.square(np.asarray(one(row), np.float64)).sum() for row in x])
 
 

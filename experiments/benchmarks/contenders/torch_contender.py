@@ -24,26 +24,17 @@ class Autoencoder(nn.Module):
         self.work = work
         outputs = 2 * work.code if work.variational else work.code
         if work.kind == "mlp":
-            widths = (*work.shape, *work.layers)
-            down = [m for a, b in zip(widths[:-1], widths[1:], strict=True) for m in (nn.Linear(a, b), nn.ReLU())]
-            back = (work.code, *work.layers[::-1])
-            up = [m for a, b in zip(back[:-1], back[1:], strict=True) for m in (nn.Linear(a, b), nn.ReLU())]
-            self.encoder = nn.Sequential(*down, nn.Linear(widths[-1], outputs))
-            self.decoder = nn.Sequential(*up, nn.Linear(back[-1], work.shape[0]))
+            down, up = chain(nn.Linear, *work.shape, *work.layers), chain(nn.Linear, work.code, *work.layers[::-1])
+            self.encoder = nn.Sequential(*down, nn.Linear(work.layers[-1], outputs))
+            self.decoder = nn.Sequential(*up, nn.Linear(work.layers[0], work.shape[0]))
         else:
             height, width, channels = work.shape
             depth = len(work.layers)
             small = (work.layers[-1], height >> depth, width >> depth)
             flat = small[0] * small[1] * small[2]
             sizes = (channels, *work.layers)
-            down = [
-                m for a, b in zip(sizes[:-1], sizes[1:], strict=True) for m in (nn.Conv2d(a, b, 4, 2, 1), nn.ReLU())
-            ]
-            up = [
-                m
-                for a, b in zip(sizes[::-1][:-1], sizes[::-1][1:], strict=True)
-                for m in (nn.ConvTranspose2d(a, b, 4, 2, 1), nn.ReLU())
-            ]
+            down = chain(lambda a, b: nn.Conv2d(a, b, 4, 2, 1), *sizes)
+            up = chain(lambda a, b: nn.ConvTranspose2d(a, b, 4, 2, 1), *sizes[::-1])
             self.encoder = nn.Sequential(*down, nn.Flatten(), nn.Linear(flat, outputs))
             self.decoder = nn.Sequential(nn.Linear(work.code, flat), nn.ReLU(), nn.Unflatten(1, small), *up[:-1])
         for layer in self.modules():
