@@ -16,11 +16,8 @@ from aecli.training.step import program
 
 def experiment(work) -> Experiment:
     """The workload as a config."""
-    encoder = (
-        {"kind": "mlp", "widths": list(work.layers)}
-        if work.kind == "mlp"
-        else {"kind": "conv", "channels": list(work.layers)}
-    )
+    encoder = {"kind": work.kind, {"mlp": "widths", "conv": "channels"}[work.kind]: list(work.layers)}
+    bottleneck = {"kind": "gaussian" if work.variational else "dense", "size": work.code}
     penalties = [{"kind": "contractive", "method": "exact", "weight": work.contractive}] if work.contractive else []
     return Experiment.model_validate({
         "data": {"source": "digits"},

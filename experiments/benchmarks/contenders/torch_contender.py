@@ -1,4 +1,4 @@
-"""PyTorch, as its users would write the same training well: variants eager, channels_last, compile, bf16, joined by '+'."""
+"""PyTorch, as its users would write the same training well: eager, channels_last, compile, bf16, joined by '+'."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 import numpy as np
 import torch
 from torch import nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 def chain(layer, *sizes):
@@ -50,7 +50,9 @@ class Autoencoder(nn.Module):
             return loss + self.work.contractive * self.squared_jacobian(x) if self.work.contractive else loss
         mean, log_variance = h.float().chunk(2, 1)
         z = mean + torch.exp(0.5 * log_variance) * torch.randn_like(mean)
-        bernoulli = F.binary_cross_entropy_with_logits(self.decoder(z).float(), x, reduction="none").flatten(1).sum(1)
+        bernoulli = (
+            functional.binary_cross_entropy_with_logits(self.decoder(z).float(), x, reduction="none").flatten(1).sum(1)
+        )
         kl = 0.5 * (mean**2 + log_variance.exp() - 1 - log_variance).sum(1)
         return (bernoulli + kl).mean()
 
