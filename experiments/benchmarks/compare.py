@@ -107,7 +107,7 @@ def compare(workload: str, peers: str | None, repeats: int) -> None:
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("workloads", nargs="*", default=[name for name in WORKLOADS])
+    parser.add_argument("workloads", nargs="*", default=list(WORKLOADS))
     parser.add_argument("--peers", help="the python of the peers' environment")
     parser.add_argument("--repeats", type=int, default=5)
     wanted = parser.parse_args()
