@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import mmap
+import os
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
@@ -12,18 +13,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from aecli.config.problems import Problem, UserError
+
 if TYPE_CHECKING:
     from jaxtyping import Float32, Shaped
-
-HELD = 256 * 2**20  # bytes of a file that stay mapped
-AROUND = 2**16  # bytes that the system maps around each byte that is touched
 
 
 class Stored:
     """Rows [n, *shape] in a file of raw values, read as float32.
 
-    `values` is the float32 of each byte, where the file holds bytes. Pages are given back to the system as reading
-    goes on: the file may stay in its cache, but it does not count as this process's memory.
+    `values` is the float32 of each byte, where the file holds bytes. Rows are read, not mapped: pages of a mapped file
+    count as this process's memory, some forty kilobytes for each row touched, and take longer to come.
     """
 
     ndim = property(lambda self: len(self.shape))
@@ -34,7 +34,6 @@ class Stored:
     ):
         self.path, self.shape, self.values = path, (rows, *shape), values
         self._type = np.dtype(np.uint8) if values is not None else np.dtype("<f4")
-        self._touched = 0
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -48,43 +47,39 @@ class Stored:
         if isinstance(rows, int | np.integer):
             return self[np.array([rows])][0]
         if isinstance(rows, slice):
-            part = self._view[rows]
-            found = np.array(part) if self.values is None else self.values[part]
-            self._release(found.size * self._type.itemsize)
-        else:
-            found = self._gathered(np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows))
+            start, stop, step = rows.indices(len(self))
+            if step == 1:
+                return self._valued(self._read([start], max(stop - start, 0)))
+            rows = np.arange(start, stop, step)
+        index = np.asarray(rows)
+        index = np.flatnonzero(index) if index.dtype == bool else index
+        if len(index) and not (-len(self) <= index.min() and index.max() < len(self)):
+            raise IndexError(f"rows {index.min()} to {index.max()} of {len(self)}")
+        return self._valued(self._read(np.where(index < 0, index + len(self), index).tolist(), 1))
+
+    def _read(self, starts: list[int], count: int) -> np.ndarray:
+        """`count` rows from each start on, one after the other."""
+        found = np.empty((len(starts) * count, *self.shape[1:]), self._type)
+        own, size, file = found.reshape(-1).view(np.uint8).data, prod(self.shape[1:]) * self._type.itemsize, self._file
+        each = count * size
+        for i, start in enumerate(starts):
+            done = 0
+            while done < each:  # a call reads some of what is asked for, two gigabytes at most
+                read = os.preadv(file, [own[i * each + done : (i + 1) * each]], start * size + done)
+                if not read:
+                    raise UserError(Problem(f"{self.path} is shorter than it was", None, "remove it: it is made again"))
+                done += read
         return found
 
-    def _gathered(self, index: Shaped[np.ndarray, " k"]) -> Float32[np.ndarray, " k *shape"]:
-        """Rows in any order, a part at a time: each touches pages of its own, and more than it needs."""
-        found = np.empty((len(index), *self.shape[1:]), np.float32)
-        each = max(self.nbytes // max(len(self), 1), AROUND)
-        step = max(1, HELD // (4 * each))
-        for start in range(0, len(index), step):
-            part = self._view.take(index[start : start + step], axis=0)
-            found[start : start + step] = part if self.values is None else self.values[part]
-            self._release(len(part) * each)
-        return found
+    def _valued(self, content: np.ndarray) -> Float32[np.ndarray, " k *shape"]:
+        return content if self.values is None else self.values[content]
 
     @cached_property
-    def _mapped(self) -> mmap.mmap:
-        with self.path.open("rb") as file:
-            mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_NOHUGEPAGE"):
-            mapped.madvise(mmap.MADV_NOHUGEPAGE)  # else each row may map two megabytes of a file just written
-        return mapped
-
-    @cached_property
-    def _view(self) -> np.ndarray:
-        if not prod(self.shape):
-            return np.zeros(self.shape, self._type)
-        return np.frombuffer(self._mapped, self._type).reshape(self.shape)
-
-    def _release(self, count: int) -> None:
-        self._touched += count
-        if self._touched > HELD and self.nbytes > HELD:
-            self._mapped.madvise(mmap.MADV_DONTNEED)
-            self._touched = 0
+    def _file(self) -> int:
+        """An open file's number, closed with this object."""
+        number = os.open(self.path, os.O_RDONLY)
+        weakref.finalize(self, os.close, number)
+        return number
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from aecli.config.numbers import numbers_of, values_at_end
+from aecli.config.problems import UserError
 from aecli.data.permutation import permuted
 from aecli.data.store import Stored
 from aecli.model.forward import Weights
@@ -123,16 +124,34 @@ def test_held_out_rows_are_measured_alike_in_windows(tmp_path, monkeypatch):
         same(found.validate(weights, seed), whole)
 
 
-def test_stored_rows_are_sliced_and_indexed_like_an_array(tmp_path, monkeypatch):
-    from aecli.data import store
+def test_stored_rows_are_sliced_and_indexed_like_an_array(tmp_path):
 
-    monkeypatch.setattr(store, "HELD", 100)  # pages are given back at almost every read
     x = np.asarray(images(ROWS))
     rows = stored(tmp_path, x)
     assert (len(rows), rows.shape, rows.ndim, rows.dtype) == (ROWS, x.shape, x.ndim, np.float32)
-    for index in (slice(3, 9), slice(50, 99), slice(0, 0), np.array([5, 2, 2]), np.arange(ROWS) % 3 == 0):
+    for index in (
+        slice(3, 9),
+        slice(50, 99),
+        slice(0, 0),
+        slice(9, 2, -2),
+        -3,
+        np.array([-1, 0]),
+        np.array([5, 2, 2]),
+        np.arange(ROWS) % 3 == 0,
+    ):
         np.testing.assert_array_equal(rows[index], x[index])
     pixels = (x * 255).astype(np.uint8)
     (tmp_path / "u8.rows").write_bytes(pixels.tobytes())
     values = (np.arange(256) / 255).astype(np.float32)
     np.testing.assert_array_equal(Stored(tmp_path / "u8.rows", ROWS, x.shape[1:], values)[2:7], values[pixels[2:7]])
+
+
+def test_a_file_that_was_cut_is_named(tmp_path):
+    x = np.asarray(images(ROWS))
+    rows = stored(tmp_path, x)
+    np.testing.assert_array_equal(rows[:2], x[:2])
+    (tmp_path / "x.rows").write_bytes(x.tobytes()[:-8])
+    with pytest.raises(UserError, match=r"x\.rows is shorter than it was"):
+        rows[ROWS - 3 :]
+    with pytest.raises(IndexError):
+        rows[np.array([ROWS])]
