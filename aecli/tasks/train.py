@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
 from typing import Any
@@ -239,15 +239,19 @@ def _trained(
 ) -> Result:
     """Fit, then measure and draw; run.json always ends with a status and a reason."""
     from aecli.tasks.finish import finish
+    from aecli.training.devices import compiled
     from aecli.training.trained import write_features
 
     write_features(run, dataset.features)
+    before = compiled()
     with _status_kept(run):
         timings = _fitted(run, loaded, dataset, device, progress, root)
         previous = run.record.get("timings") or {}
         run.update(timings=timings if timings["examples_per_second"] else {**timings, **previous})
         metrics = finish(run, dataset, progress, figures=figures)
-        run.update(status="completed", exit_reason=None, metrics=metrics)
+        counted = compiled().since(before)
+        progress.say(str(counted))
+        run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted))
     return Result(run, "completed", metrics)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +52,43 @@ def use_cache() -> Path:
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
     return folder
+
+
+@dataclass
+class Compiled:
+    """How many programs JAX had compiled before (hits), and how many it compiled anew (misses)."""
+
+    hits: int = 0
+    misses: int = 0
+
+    def since(self, before: Compiled) -> Compiled:
+        """What came after."""
+        return Compiled(self.hits - before.hits, self.misses - before.misses)
+
+    def __str__(self) -> str:
+        return f"programs: {self.hits} from the cache, {self.misses} compiled"
+
+
+def compiled() -> Compiled:
+    """The count of this process up to now, of what goes through `use_cache`'s folder."""
+    return replace(_counted())
+
+
+@lru_cache(maxsize=1)
+def _counted() -> Compiled:
+    """JAX tells its listeners and forgets none: one is enough for a process."""
+    from jax import monitoring
+
+    found = Compiled()
+
+    def listen(event: str, **_: Any) -> None:
+        if event == "/jax/compilation_cache/cache_hits":
+            found.hits += 1
+        elif event == "/jax/compilation_cache/cache_misses":
+            found.misses += 1
+
+    monitoring.register_event_listener(listen)
+    return found
 
 
 def _processor() -> str:
