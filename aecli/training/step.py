@@ -102,7 +102,7 @@ class Program:
         gradient = jax.value_and_grad(lambda p: self._terms(state, p, x, mask, seed, numbers), has_aux=True)
         (loss, (means, variables)), slope = gradient(state.parameters)
         values = values_at(numbers, state.step)["training"]
-        rule = self.skeleton.training.optimizer.build(values["optimizer"])
+        rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
         updates, optimizer = rule.update(slope, state.optimizer, state.parameters)
         parameters = optax.apply_updates(state.parameters, updates)
         share = jnp.sum(mask) / self.rows
@@ -171,6 +171,16 @@ class Program:
             return jax.tree.map(lambda s, m: s + share * m, sums, mean_terms(found, mask)), None
 
         return jax.lax.scan(body, sums, (first + jnp.arange(batches.shape[0]), batches))[0]
+
+
+def after(slope: Any, numbers: Numbers) -> Numbers:
+    """The optimiser's numbers, to be had when every gradient is: the same to the bit, but for a gradient of infinity.
+
+    A parameter's update could otherwise come before the last use of its old value, for all that XLA knows: it then
+    copies each kernel in every step, where the update may be made in place.
+    """
+    endless = sum(jnp.isposinf(leaf.reshape(-1)[0]).astype(jnp.float32) for leaf in jax.tree.leaves(slope))
+    return numbers | {"learning_rate": numbers["learning_rate"] + endless * jnp.finfo(jnp.float32).tiny}
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from aecli.model.products.correlation import DIMENSIONS, Correlation
 from aecli.model.products.matrix import Product
+from aecli.model.products.offset import Offset
 from aecli.model.products.trilinear import GIVEN, contract
 
 BATCH = 5
@@ -115,6 +116,20 @@ def test_narrow_operands_are_rounded_and_sums_are_not(form):
             )
             assert found.dtype == jnp.float32
             np.testing.assert_allclose(found, wide.plain(wanted, *rounded), rtol=1e-4, atol=1e-3)
+
+
+def test_an_offset_is_a_bias_with_its_gradient():
+    form = Offset((3, 4), 5)
+    given_ = arguments(form)
+    y, w = given_["y"], given_["w"]
+    np.testing.assert_allclose(form.added(y, w), y + w, rtol=1e-6)
+    own = jax.grad(lambda y, w: jnp.sum(jnp.sin(form.added(y, w))), (0, 1))(y, w)
+    plain = jax.grad(lambda y, w: jnp.sum(jnp.sin(y + w)), (0, 1))(y, w)
+    for a, b in zip(own, plain, strict=True):
+        np.testing.assert_allclose(a, b, **TOLERANCE)
+    for wanted, slots in GIVEN.items():
+        first, second = (given_[slot] for slot in slots)
+        np.testing.assert_allclose(form.cpu(wanted, first, second), form.plain(wanted, first, second), **TOLERANCE)
 
 
 def test_a_wrong_shape_is_named():

@@ -13,6 +13,7 @@ from aecli.model.networks.geometry import forms, unstrided
 from aecli.model.networks.layers import Linear, Mode, norm_of, normalized, size_of
 from aecli.model.networks.network import Precision
 from aecli.model.products.correlation import Correlation
+from aecli.model.products.offset import Offset
 
 
 class Convolution(nnx.Module):
@@ -20,13 +21,14 @@ class Convolution(nnx.Module):
 
     def __init__(self, form: Correlation, before: Activation, rngs: nnx.Rngs, *, up: bool = False):
         self.form, self.up = form, up
+        self.offset = Offset(form.size, form.inputs) if up else Offset(form.output, form.outputs)
         self.kernel = nnx.Param(_kernel(form, before, rngs, up))
         self.bias = nnx.Param(jnp.zeros((form.inputs if up else form.outputs,), jnp.float32))
 
     def __call__(self, x: Float[Array, "batch height width channels"]) -> Float[Array, "batch height width channels"]:
         """The layer applied."""
         apply = self.form.transposed if self.up else self.form
-        return apply(x, self.kernel[...]) + self.bias[...]
+        return self.offset.added(apply(x, self.kernel[...]), self.bias[...])
 
 
 class Resized(nnx.Module):

@@ -8,11 +8,11 @@ runs of a batch, and a product has one long side.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from aecli.model.products.operands import dot, dot_turned, rounded, turned
@@ -20,6 +20,7 @@ from aecli.model.products.trilinear import Slot, Trilinear
 
 Pair = tuple[int, int]
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
+THICK = 64  # the depth from which on each shift of a kernel has a product of its own
 
 
 @dataclass(frozen=True)
@@ -74,63 +75,97 @@ class Correlation(Trilinear):
         )  # fmt: skip
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
-        """As products of patches [taps * inputs, positions * batch]."""
+        """As products with the blocks that each shift of the kernel meets."""
         a, b = rounded(a, b, self.narrow)
+        if wanted == "x":
+            return outer(self._spread(self._kernels(b), inner(a)))
+        batch, met = a.shape[0], self._met(self._blocks(inner(a)))
         if wanted == "y":
-            batch = a.shape[0]
-            out = dot(turned(b.reshape(-1, self.outputs)), self._patches(inner(a)))
-            return outer(out.reshape(self.outputs, *self.output, batch))
-        if wanted == "w":
-            out = dot_turned(self._patches(inner(a)), inner(b).reshape(self.outputs, -1))
-            return out.reshape(self.shape("w", 0))
-        batch = a.shape[0]
-        spread = dot(b.reshape(-1, self.outputs), inner(a).reshape(self.outputs, -1))
-        return outer(self._added(spread.reshape(*self.kernel, self.inputs, *self.output, batch)))
-
-    def _patches(self, x: Float[Array, "inputs height width batch"]) -> Float[Array, "taps positions"]:
-        """For each tap and input, x where the kernel at each position has that tap."""
-        padded = jnp.pad(x, ((0, 0), *self.padding, (0, 0)))
-        parts = [padded[:, self._reach(0, i), self._reach(1, j)] for i, j in product(*map(range, self.kernel))]
-        return jnp.stack(parts).reshape(len(parts) * self.inputs, -1)
-
-    def _reach(self, axis: int, tap: int) -> slice:
-        first = tap * self.dilation[axis]
-        return slice(first, first + self.stride[axis] * (self.output[axis] - 1) + 1, self.stride[axis])
-
-    def _added(self, spread: Float[Array, "tap tap inputs height width batch"]) -> Any:
-        """The transpose of `_patches`: what each tap gives to each place of x, added up."""
-        rows = [self._overlapped(1, spread[i]) for i in range(self.kernel[0])]
-        whole = self._overlapped(0, jnp.stack(rows))
-        (top, _), (left, _) = self.padding
-        return whole[:, top : top + self.size[0], left : left + self.size[1]]
-
-    def _overlapped(self, axis: int, parts: Float[Array, "tap inputs height width batch"]) -> Any:
-        """Overlap-add along height or width: the positions of y become the places of the padded x.
-
-        Places of one phase (their remainder by the stride) get their own taps: summed apart, then interleaved.
-        """
-        stride, place = self.stride[axis], axis + 1
-        places = self.size[axis] + sum(self.padding[axis])
-        long = -(-places // stride)
-        phases = []
-        for phase in range(stride):
-            starts = {k: k * self.dilation[axis] for k in range(self.kernel[axis])}
-            shifts = {k: start // stride for k, start in starts.items() if start % stride == phase}
-            shifted = [_shifted(parts[k], place, shift, long) for k, shift in shifts.items()]
-            phases.append(
-                sum(shifted[1:], shifted[0]) if shifted else jnp.zeros_like(_shifted(parts[0], place, 0, long))
+            kernels = turned_all(self._kernels(b).reshape(len(met), -1, self.outputs))
+            total = sum(
+                (dot(kernel, part) for kernel, part in zip(kernels[1:], met[1:], strict=True)), dot(kernels[0], met[0])
             )
-        shape = list(phases[0].shape)
-        shape[place] = long * stride
-        return jax.lax.slice_in_dim(jnp.stack(phases, axis=place + 1).reshape(shape), 0, places, axis=place)
+            return outer(total.reshape(self.outputs, *self.output, batch))
+        slope = inner(b).reshape(self.outputs, -1)
+        found = [dot_turned(part, slope) for part in met]
+        return self._taps(
+            jnp.concatenate(found).reshape(*map(len, self._shifts), *self.stride, self.inputs, self.outputs)
+        )
+
+    @property
+    def _shifts(self) -> tuple[list[int], list[int]]:
+        """By how many blocks of `stride` places some tap is away from the first, of height and of width."""
+        down, across = (
+            sorted({tap * d // s for tap in range(k)})
+            for k, d, s in zip(self.kernel, self.dilation, self.stride, strict=True)
+        )
+        return down, across
+
+    @property
+    def _spans(self) -> Pair:
+        """Blocks along height and width that y's positions and all shifts reach over."""
+        down, across = (n + shifts[-1] for n, shifts in zip(self.output, self._shifts, strict=True))
+        return down, across
+
+    def _kernels(self, w: Float[Array, "height width inputs outputs"]) -> Float[Array, "i j p q inputs outputs"]:
+        """The taps by shift (i, j) and by place within a block (p, q); zero where there is no tap."""
+        down, across = self._shifts
+        full = [
+            ((shifts[-1] + 1) * s, d) for shifts, s, d in zip(self._shifts, self.stride, self.dilation, strict=True)
+        ]
+        edges = [(0, n - (k - 1) * d - 1, d - 1) for (n, d), k in zip(full, self.kernel, strict=True)]
+        dilated = jax.lax.pad(w, jnp.zeros((), w.dtype), [*edges, (0, 0, 0), (0, 0, 0)])
+        (p, q), shape = self.stride, (self.inputs, self.outputs)
+        split = dilated.reshape(full[0][0] // p, p, full[1][0] // q, q, *shape).transpose(0, 2, 1, 3, 4, 5)
+        return split if split.shape[:2] == (len(down), len(across)) else split[np.ix_(down, across)]
+
+    def _taps(self, kernels: Float[Array, "i j p q inputs outputs"]) -> Float[Array, "height width inputs outputs"]:
+        """The transpose of `_kernels`."""
+        (place_i, shift_i), (place_j, shift_j) = (
+            ([tap * d % s for tap in range(k)], [shifts.index(tap * d // s) for tap in range(k)])
+            for k, d, s, shifts in zip(self.kernel, self.dilation, self.stride, self._shifts, strict=True)
+        )
+        i, j, p, q = (np.array(v) for v in (shift_i, shift_j, place_i, place_j))
+        return kernels[i[:, None], j[None], p[:, None], q[None]]
+
+    def _blocks(self, x: Float[Array, "inputs height width batch"]) -> Float[Array, "depth down across batch"]:
+        """Padded x in blocks of `stride` places: a block's places and inputs are its depth."""
+        (down, across), (p, q) = self._spans, self.stride
+        edges = [(before, span * s - n - before, 0) for (before, _), span, s, n in self._edges()]
+        padded = jax.lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+        split = padded.reshape(self.inputs, down, p, across, q, -1).transpose(2, 4, 0, 1, 3, 5)
+        return split.reshape(p * q * self.inputs, down, across, -1)
+
+    def _edges(self) -> Any:
+        return zip(self.padding, self._spans, self.stride, self.size, strict=True)
+
+    def _met(self, blocks: Float[Array, "depth down across batch"]) -> list[Float[Array, "depth positions"]]:
+        """For each shift the blocks that y's positions meet; as one where they are thin: a product likes long sums."""
+        (down, across), (height, width) = self._shifts, self.output
+        parts = [blocks[:, i : i + height, j : j + width].reshape(len(blocks), -1) for i in down for j in across]
+        return parts if len(blocks) >= THICK else [jnp.concatenate(parts)]
+
+    def _spread(
+        self, kernels: Float[Array, "i j p q inputs outputs"], y: Float[Array, "outputs height width batch"]
+    ) -> Any:
+        """The transpose of `_blocks` and `_met` after the product: what each position gives to x, added up."""
+        (down, across), (height, width), (p, q) = self._spans, self.output, self.stride
+        given = dot(kernels.reshape(-1, self.outputs), y.reshape(self.outputs, -1))
+        given = given.reshape(*map(len, self._shifts), p * q * self.inputs, height, width, -1)
+        total: Any = jnp.zeros((), given.dtype)
+        for i, top in enumerate(self._shifts[0]):
+            for j, left in enumerate(self._shifts[1]):
+                edges = ((0, 0), (top, down - height - top), (left, across - width - left), (0, 0))
+                total = total + jnp.pad(given[i, j], edges)
+        whole = total.reshape(p, q, self.inputs, down, across, -1).transpose(2, 3, 0, 4, 1, 5)
+        whole = whole.reshape(self.inputs, down * p, across * q, -1)
+        edges = [(-before, n + before - span * s, 0) for (before, _), span, s, n in self._edges()]
+        return jax.lax.pad(whole, jnp.zeros((), whole.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
 
 
-def _shifted(a: Any, axis: int, by: int, length: int) -> Any:
-    """a moved by `by` along an axis of `length`, zeros around it; what would lie beyond the end is none of x's."""
-    kept = jax.lax.slice_in_dim(a, 0, min(a.shape[axis], length - by), axis=axis)
-    widths = [(0, 0)] * a.ndim
-    widths[axis] = (by, length - by - kept.shape[axis])
-    return jnp.pad(kept, widths)
+def turned_all(kernels: Float[Array, "parts depth outputs"]) -> list[Float[Array, "outputs depth"]]:
+    """Each part turned."""
+    return [turned(kernel) for kernel in kernels]
 
 
 def inner(x: Float[Array, "batch height width channels"]) -> Float[Array, "channels height width batch"]:
