@@ -20,7 +20,6 @@ from aecli.model.products.trilinear import Slot, Trilinear
 
 Pair = tuple[int, int]
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
-THICK = 64  # the depth from which on each shift of a kernel has a product of its own
 
 
 @dataclass(frozen=True)
@@ -75,22 +74,16 @@ class Correlation(Trilinear):
         )  # fmt: skip
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
-        """As products with the blocks that each shift of the kernel meets."""
+        """As one product with the blocks that each shift of the kernel meets."""
         a, b = rounded(a, b, self.narrow)
         if wanted == "x":
             return outer(self._spread(self._kernels(b), inner(a)))
         batch, met = a.shape[0], self._met(self._blocks(inner(a)))
         if wanted == "y":
-            kernels = turned_all(self._kernels(b).reshape(len(met), -1, self.outputs))
-            total = sum(
-                (dot(kernel, part) for kernel, part in zip(kernels[1:], met[1:], strict=True)), dot(kernels[0], met[0])
-            )
-            return outer(total.reshape(self.outputs, *self.output, batch))
-        slope = inner(b).reshape(self.outputs, -1)
-        found = [dot_turned(part, slope) for part in met]
-        return self._taps(
-            jnp.concatenate(found).reshape(*map(len, self._shifts), *self.stride, self.inputs, self.outputs)
-        )
+            kernels = self._kernels(b).reshape(-1, self.outputs)
+            return outer(dot(turned(kernels), met).reshape(self.outputs, *self.output, batch))
+        slope = dot_turned(met, inner(b).reshape(self.outputs, -1))
+        return self._taps(slope.reshape(*map(len, self._shifts), *self.stride, self.inputs, self.outputs))
 
     @property
     def _shifts(self) -> tuple[list[int], list[int]]:
@@ -139,11 +132,11 @@ class Correlation(Trilinear):
     def _edges(self) -> Any:
         return zip(self.padding, self._spans, self.stride, self.size, strict=True)
 
-    def _met(self, blocks: Float[Array, "depth down across batch"]) -> list[Float[Array, "depth positions"]]:
-        """For each shift the blocks that y's positions meet; as one where they are thin: a product likes long sums."""
+    def _met(self, blocks: Float[Array, "depth down across batch"]) -> Float[Array, "shifts_depth positions"]:
+        """For each shift the blocks that y's positions meet."""
         (down, across), (height, width) = self._shifts, self.output
         parts = [blocks[:, i : i + height, j : j + width].reshape(len(blocks), -1) for i in down for j in across]
-        return parts if len(blocks) >= THICK else [jnp.concatenate(parts)]
+        return jnp.concatenate(parts)
 
     def _spread(
         self, kernels: Float[Array, "i j p q inputs outputs"], y: Float[Array, "outputs height width batch"]
@@ -161,11 +154,6 @@ class Correlation(Trilinear):
         whole = whole.reshape(self.inputs, down * p, across * q, -1)
         edges = [(-before, n + before - span * s, 0) for (before, _), span, s, n in self._edges()]
         return jax.lax.pad(whole, jnp.zeros((), whole.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-
-
-def turned_all(kernels: Float[Array, "parts depth outputs"]) -> list[Float[Array, "outputs depth"]]:
-    """Each part turned."""
-    return [turned(kernel) for kernel in kernels]
 
 
 def inner(x: Float[Array, "batch height width channels"]) -> Float[Array, "channels height width batch"]:
