@@ -12,9 +12,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
+from aecli.model.products.lifted import Lifted, ways
 from aecli.model.products.operands import dot, dot_turned, rounded, turned
 from aecli.model.products.trilinear import Slot, Trilinear
 
@@ -74,19 +74,21 @@ class Correlation(Trilinear):
         )  # fmt: skip
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
-        """As one product with the blocks that each shift of the kernel meets."""
+        """As products of sums over windows, along each axis the way that is fastest."""
+        return self.lifted(wanted, a, b, Lifted(self, *ways(self, a.shape[0])))
+
+    def lifted(self, wanted: Slot, a: Any, b: Any, way: Lifted) -> Float[Array, "..."]:
+        """T = sum_r <x_r, w_r y_r'> of the lifted arguments; what comes out is lowered again."""
         a, b = rounded(a, b, self.narrow)
+        if wanted == "w":
+            return way.to_kernel(_each(dot_turned, way.of_x(inner(a)), way.of_y(inner(b))))
+        kernels = way.of_kernel(b)
         if wanted == "x":
-            return outer(self._spread(self._kernels(b), inner(a)))
-        batch, met = a.shape[0], self._met(self._blocks(inner(a)))
-        if wanted == "y":
-            kernels = self._kernels(b).reshape(-1, self.outputs)
-            return outer(dot(turned(kernels), met).reshape(self.outputs, *self.output, batch))
-        slope = dot_turned(met, inner(b).reshape(self.outputs, -1))
-        return self._taps(slope.reshape(*map(len, self._shifts), *self.stride, self.inputs, self.outputs))
+            return outer(way.to_x(_each(dot, kernels, way.of_y(inner(a)))))
+        return outer(way.to_y(_each(dot, turned(kernels), way.of_x(inner(a)))))
 
     @property
-    def _shifts(self) -> tuple[list[int], list[int]]:
+    def shifts(self) -> tuple[list[int], list[int]]:
         """By how many blocks of `stride` places some tap is away from the first, of height and of width."""
         down, across = (
             sorted({tap * d // s for tap in range(k)})
@@ -94,66 +96,10 @@ class Correlation(Trilinear):
         )
         return down, across
 
-    @property
-    def _spans(self) -> Pair:
-        """Blocks along height and width that y's positions and all shifts reach over."""
-        down, across = (n + shifts[-1] for n, shifts in zip(self.output, self._shifts, strict=True))
-        return down, across
 
-    def _kernels(self, w: Float[Array, "height width inputs outputs"]) -> Float[Array, "i j p q inputs outputs"]:
-        """The taps by shift (i, j) and by place within a block (p, q); zero where there is no tap."""
-        down, across = self._shifts
-        full = [
-            ((shifts[-1] + 1) * s, d) for shifts, s, d in zip(self._shifts, self.stride, self.dilation, strict=True)
-        ]
-        edges = [(0, n - (k - 1) * d - 1, d - 1) for (n, d), k in zip(full, self.kernel, strict=True)]
-        dilated = jax.lax.pad(w, jnp.zeros((), w.dtype), [*edges, (0, 0, 0), (0, 0, 0)])
-        (p, q), shape = self.stride, (self.inputs, self.outputs)
-        split = dilated.reshape(full[0][0] // p, p, full[1][0] // q, q, *shape).transpose(0, 2, 1, 3, 4, 5)
-        return split if split.shape[:2] == (len(down), len(across)) else split[np.ix_(down, across)]
-
-    def _taps(self, kernels: Float[Array, "i j p q inputs outputs"]) -> Float[Array, "height width inputs outputs"]:
-        """The transpose of `_kernels`."""
-        (place_i, shift_i), (place_j, shift_j) = (
-            ([tap * d % s for tap in range(k)], [shifts.index(tap * d // s) for tap in range(k)])
-            for k, d, s, shifts in zip(self.kernel, self.dilation, self.stride, self._shifts, strict=True)
-        )
-        i, j, p, q = (np.array(v) for v in (shift_i, shift_j, place_i, place_j))
-        return kernels[i[:, None], j[None], p[:, None], q[None]]
-
-    def _blocks(self, x: Float[Array, "inputs height width batch"]) -> Float[Array, "depth down across batch"]:
-        """Padded x in blocks of `stride` places: a block's places and inputs are its depth."""
-        (down, across), (p, q) = self._spans, self.stride
-        edges = [(before, span * s - n - before, 0) for (before, _), span, s, n in self._edges()]
-        padded = jax.lax.pad(x, jnp.zeros((), x.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
-        split = padded.reshape(self.inputs, down, p, across, q, -1).transpose(2, 4, 0, 1, 3, 5)
-        return split.reshape(p * q * self.inputs, down, across, -1)
-
-    def _edges(self) -> Any:
-        return zip(self.padding, self._spans, self.stride, self.size, strict=True)
-
-    def _met(self, blocks: Float[Array, "depth down across batch"]) -> Float[Array, "shifts_depth positions"]:
-        """For each shift the blocks that y's positions meet."""
-        (down, across), (height, width) = self._shifts, self.output
-        parts = [blocks[:, i : i + height, j : j + width].reshape(len(blocks), -1) for i in down for j in across]
-        return jnp.concatenate(parts)
-
-    def _spread(
-        self, kernels: Float[Array, "i j p q inputs outputs"], y: Float[Array, "outputs height width batch"]
-    ) -> Any:
-        """The transpose of `_blocks` and `_met` after the product: what each position gives to x, added up."""
-        (down, across), (height, width), (p, q) = self._spans, self.output, self.stride
-        given = dot(kernels.reshape(-1, self.outputs), y.reshape(self.outputs, -1))
-        given = given.reshape(*map(len, self._shifts), p * q * self.inputs, height, width, -1)
-        total: Any = jnp.zeros((), given.dtype)
-        for i, top in enumerate(self._shifts[0]):
-            for j, left in enumerate(self._shifts[1]):
-                edges = ((0, 0), (top, down - height - top), (left, across - width - left), (0, 0))
-                total = total + jnp.pad(given[i, j], edges)
-        whole = total.reshape(p, q, self.inputs, down, across, -1).transpose(2, 3, 0, 4, 1, 5)
-        whole = whole.reshape(self.inputs, down * p, across * q, -1)
-        edges = [(-before, n + before - span * s, 0) for (before, _), span, s, n in self._edges()]
-        return jax.lax.pad(whole, jnp.zeros((), whole.dtype), [(0, 0, 0), *edges, (0, 0, 0)])
+def _each(dot_of: Any, a: Any, b: Any) -> Any:
+    """One product as one, for a compiler that does several less well."""
+    return dot_of(a[0], b[0])[None] if len(a) == 1 else dot_of(a, b)
 
 
 def inner(x: Float[Array, "batch height width channels"]) -> Float[Array, "channels height width batch"]:
