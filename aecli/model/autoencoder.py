@@ -27,7 +27,8 @@ class Modules(nnx.Module):
     def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: nnx.Rngs):
         size = model.bottleneck.size
         self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
-        self.head = Linear(self.encoder.width, model.bottleneck.outputs, "linear", precision, rngs)
+        width, turned = self.encoder.width, self.encoder.turned
+        self.head = Linear(width, model.bottleneck.outputs, "linear", precision, rngs, turned=turned)
         self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
         own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})

@@ -56,6 +56,7 @@ def test_correlation_is_xlas_convolution_with_its_gradients(form):
 FORMS = [
     Product(7, 4),
     Product(3, 9),
+    Product(5, 6, turned=True),
     Correlation((6, 5), 3, 4, (3, 2), (2, 1), ((1, 1), (0, 1))),
     Correlation((28, 28), 1, 8, (4, 4), (2, 2), ((1, 1), (1, 1))),
 ]

@@ -60,6 +60,8 @@ class ConvBlock(nnx.Module):
 class ConvEncoder(nnx.Module):
     """Blocks that shrink the image; what is left is flattened."""
 
+    turned = True
+
     def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
         made = forms(spec, shape, spec.channels, narrow=precision == "bfloat16")
         blocks = [ConvBlock(spec, Convolution(form, spec.activation, rngs), form.outputs, rngs) for form in made]
@@ -79,7 +81,7 @@ class ConvDecoder(nnx.Module):
     def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
         made = forms(spec, shape, spec.channels[::-1], narrow=precision == "bfloat16")[::-1]
         self.smallest = (*made[0].output, made[0].outputs)
-        self.first = Linear(size, size_of(self.smallest), spec.activation, precision, rngs)
+        self.first = Linear(size, size_of(self.smallest), spec.activation, precision, rngs, turned=True)
         self.norm, self.activation = norm_of(spec.norm, made[0].outputs, rngs), spec.activation
         self.blocks = nnx.List([
             ConvBlock(spec, enlarging(spec, form, spec.activation, rngs), form.inputs, rngs) for form in made[:-1]

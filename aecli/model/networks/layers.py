@@ -34,7 +34,10 @@ def size_of(shape: tuple[int, ...]) -> int:
 
 
 class Linear(nnx.Module):
-    """x W + b. In bfloat16 the operands are rounded, the sum and the parameters stay float32."""
+    """x W + b. In bfloat16 the operands are rounded, the sum and the parameters stay float32.
+
+    `turned`: x or what comes out is a layer's that keeps the batch innermost on a CPU (`Product`).
+    """
 
     def __init__(
         self,
@@ -45,11 +48,12 @@ class Linear(nnx.Module):
         rngs: nnx.Rngs,
         *,
         tied: bool = False,
+        turned: bool = False,
     ):
         if not tied:
             self.kernel = nnx.Param(kernel_initializer(before)(rngs.params(), (inputs, outputs), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
-        self.form = Product(inputs, outputs, narrow=precision == "bfloat16")
+        self.form = Product(inputs, outputs, narrow=precision == "bfloat16", turned=turned)
 
     def __call__(self, x: Float[Array, "batch inputs"], kernel: Float[Array, "inputs outputs"] | None = None):
         """The layer applied, with a kernel of another module where it is tied."""
@@ -118,6 +122,8 @@ class Block(nnx.Module):
 
 class Perceptron(nnx.Module):
     """Blocks, then an optional last linear layer; the result is given `shape`."""
+
+    turned = False
 
     def __init__(self, layers: list[Block], last: Linear | None, shape: tuple[int, ...]):
         self.layers = nnx.List(layers)

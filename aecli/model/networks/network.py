@@ -18,7 +18,7 @@ class Network(Part):
 
     @abstractmethod
     def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
-        """The module [batch, *shape] -> [batch, width], with its `width`."""
+        """The module [batch, *shape] -> [batch, width], with its `width` and `turned`: the batch is innermost."""
 
     @abstractmethod
     def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:

@@ -74,6 +74,8 @@ class Stage(nnx.Module):
 class ResidualEncoder(nnx.Module):
     """Stages that shrink the image, then norm and activation; what is left is flattened."""
 
+    turned = True
+
     def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
         narrow = precision == "bfloat16"
         made = forms(spec, shape, spec.channels, narrow=narrow)
@@ -97,7 +99,7 @@ class ResidualDecoder(nnx.Module):
         narrow = precision == "bfloat16"
         made = forms(spec, shape, spec.channels[::-1], narrow=narrow)[::-1]
         smallest = (*made[0].output, made[0].outputs)
-        first = Unfolded(Linear(size, size_of(smallest), "linear", precision, rngs), smallest)
+        first = Unfolded(Linear(size, size_of(smallest), "linear", precision, rngs, turned=True), smallest)
         self.stages = nnx.List([Stage(spec, first, made[0].output, made[0].outputs, narrow, rngs), *(
             Stage(spec, enlarging(spec, form, "linear", rngs), form.size, form.inputs, narrow, rngs)
             for form in made[:-1]

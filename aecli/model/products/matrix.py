@@ -15,11 +15,15 @@ from aecli.model.products.trilinear import Slot, Trilinear
 
 @dataclass(frozen=True)
 class Product(Trilinear):
-    """T(x, w, y) = sum x_bi w_ij y_bj. `narrow`: operands rounded to bfloat16, sums in float32."""
+    """T(x, w, y) = sum x_bi w_ij y_bj. `narrow`: operands rounded to bfloat16, sums in float32.
+
+    `turned`: beside layers that keep the batch innermost on a CPU, where x' and y' cost less than x and y.
+    """
 
     inputs: int
     outputs: int
     narrow: bool = False
+    turned: bool = False
 
     def shape(self, wanted: Slot, batch: int) -> tuple[int, ...]:
         """x [batch, inputs], w [inputs, outputs], y [batch, outputs]."""
@@ -34,6 +38,15 @@ class Product(Trilinear):
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
         """A kernel's gradient with its first operand turned: dots that contract first axes are slow there."""
         a, b = rounded(a, b, self.narrow)
+        if self.turned:
+            return self._by_turned(wanted, a, b)
         if wanted == "w":
             return dot(turned(a), b)
         return dot(a, b) if wanted == "y" else dot_turned(a, b)
+
+    def _by_turned(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
+        """Of x' and y', for x' and y'. The barriers keep XLA from turning them back."""
+        held = jax.lax.optimization_barrier
+        if wanted == "w":
+            return dot_turned(held(a.T), held(b.T))
+        return held(dot(b if wanted == "x" else turned(b), held(a.T))).T
