@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,6 +26,7 @@ from aecli.training.clock import CHECKPOINT, EVALUATION, ROWS, STEPS, Clock
 from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.memory import Memory
+from aecli.training.profile.tracer import Unwatched, Watch
 from aecli.training.progress import Progress
 from aecli.training.step import Program, State, program
 from aecli.training.stopping import StoppedError, StopRequest
@@ -54,6 +56,7 @@ class Trainer:
         progress: Progress,
         device: Any,
         clock: Clock,
+        watch: Watch | None = None,
     ):
         self.experiment, self.dataset, self.run, self.progress, self.clock = (
             experiment,
@@ -72,7 +75,7 @@ class Trainer:
         progress.say(f"rows: {WHERE[place.place]} ({place.why})")
         self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
-        self.put = put
+        self.put, self.watch = put, watch or Unwatched()
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
     def initial(self) -> State:
@@ -83,10 +86,12 @@ class Trainer:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
         training, memory = self.experiment.training, memory.under(self.experiment)
         chunk, began, pace = self._compiled(state), time.perf_counter(), Pace()
+        self.watch.begun(chunk, int(state.step))
         windows = self.feed.windows(int(state.step), self.total)
         if memory.should_stop(training.stop_early):
             self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
         with (
+            closing(self.watch),
             Metrics(self.run.metrics) as log,
             Events(self.run.events, resume_at=int(state.step) or None) as events,
         ):
@@ -122,7 +127,8 @@ class Trainer:
             while (step := int(state.step)) < window.stop:
                 if stop:
                     self._stop(state, stop, save)
-                count = min(pace.length, window.stop - step)
+                self.watch.at(step)
+                count = min(pace.length, window.stop - step, self.watch.room(step) or pace.length)
                 began = time.perf_counter()
                 state = self._steps(chunk, state, window, count)
                 pace.after(count, time.perf_counter() - began)
