@@ -83,7 +83,8 @@ class Autoencoder:
     ) -> tuple[Pass, dict[str, Any]]:
         """The pass through corruption, encoder, bottleneck and decoder, and the variables after it."""
         keys = [jax.random.fold_in(key, stream) for stream in range(6)]
-        corrupted, touched = self._corrupted(weights, x, keys, train)
+        with jax.named_scope("corruption"):
+            corrupted, touched = self._corrupted(weights, x, keys, train)
         modules = self._merged(weights)
         encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
         code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
@@ -136,14 +137,18 @@ class Autoencoder:
 
     def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> Code:
         numbers = weights.numbers.get("model", {}).get("bottleneck", {})
-        return self.model.bottleneck.code(modules.head(modules.encoder(x, mode)), key, numbers)
+        with jax.named_scope("encoder"):
+            h = modules.head(modules.encoder(x, mode))
+        with jax.named_scope("bottleneck"):
+            return self.model.bottleneck.code(h, key, numbers)
 
     def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
         kernels = None
         if self.model.tied:
             code_kernel = modules.head.kernel[...][:, : self.model.bottleneck.size]
             kernels = [k.T for k in (*modules.encoder.kernels(), code_kernel)][::-1]
-        raw = modules.decoder(z, mode, kernels)
+        with jax.named_scope("decoder"):
+            raw = modules.decoder(z, mode, kernels)
         numbers = weights.numbers.get("objective", {}).get("reconstruction", {})
         own = weights.parameters.get("reconstruction", {})
         layout, likelihood = self.layout, self.objective.reconstruction

@@ -32,13 +32,16 @@ def terms(
     """
     passed, variables = autoencoder.forward(weights, x, key, train=train, mask=mask)
     numbers = weights.numbers.get("objective", {})
-    found: Terms = {"reconstruction": _reconstruction(autoencoder, passed, numbers)}
+    with jax.named_scope("reconstruction"):
+        found: Terms = {"reconstruction": _reconstruction(autoencoder, passed, numbers)}
     loss = found["reconstruction"]
     if autoencoder.model.bottleneck.stochastic:
-        found["rate"] = _rate(passed, numbers["rate"])
+        with jax.named_scope("rate"):
+            found["rate"] = _rate(passed, numbers["rate"])
         loss = loss + numbers["rate"]["weight"] * found["rate"]
     for name, omega, own in zip(penalty_names(autoencoder), autoencoder.omegas, _penalties(numbers), strict=True):
-        value = omega(passed, weights.parameters, own)
+        with jax.named_scope(name):
+            value = omega(passed, weights.parameters, own)
         found[name] = jnp.broadcast_to(value, loss.shape)
         loss = loss + own["weight"] * found[name]
     return {"loss": loss, **found}, variables

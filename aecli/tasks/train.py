@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import reduce
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aecli.config.document import blame
 from aecli.config.dump import to_yaml
@@ -20,8 +20,14 @@ from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
+from aecli.tasks.conflicts import data_conflicts
+from aecli.tasks.profile import names_kept, refuse_too_short, traced, written
 from aecli.tasks.start import initialized
 from aecli.training.progress import Progress, Silent
+
+if TYPE_CHECKING:
+    from aecli.training.clock import Clock
+    from aecli.training.profile.tracer import Tracer
 
 # What a resumed run cannot change: what it is, and what an epoch is.
 FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"))
@@ -34,10 +40,12 @@ class Result:
     run: Run
     status: str
     metrics: dict[str, float | None]
+    profile: dict[str, Any] | None = None  # where one was asked for
 
     def to_dict(self) -> dict[str, Any]:
         """As `train --json` prints it."""
-        return {"run": str(self.run.path), "status": self.status, "metrics": self.metrics}
+        found = {"run": str(self.run.path), "status": self.status, "metrics": self.metrics}
+        return found if self.profile is None else {**found, "profile": self.profile}
 
 
 def train(
@@ -48,10 +56,12 @@ def train(
     progress: Progress | None = None,
     argv: list[str] | None = None,
     figures: bool = True,
+    profile: bool = False,
 ) -> Result:
     """Train a config (a YAML file, a mapping, an Experiment) into a new run under `output`.
 
-    UserError for a config or data at fault, DivergedError at a non-finite loss, StoppedError on a signal.
+    With `profile`, some steps are traced into its folder `profile`. UserError for a config or data at fault,
+    DivergedError at a non-finite loss, StoppedError on a signal.
     """
     from aecli.training.devices import use_cache
 
@@ -64,6 +74,8 @@ def train(
     loaded = _with_start(loaded, Path(output), progress)
     device = _device(loaded)
     refuse_too_large(loaded, dataset, device)
+    if profile:
+        refuse_too_short(loaded, dataset)
     run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
         **provenance(device=str(device)),
         "argv": argv if argv is not None else sys.argv,
@@ -74,7 +86,7 @@ def train(
         "exit_reason": None,
     })  # fmt: skip
     with run.locked():
-        return _trained(run, loaded, dataset, device, progress, figures, Path(output))
+        return _trained(run, loaded, dataset, device, progress, figures, Path(output), profile=profile)
 
 
 def resume(
@@ -131,34 +143,6 @@ def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
         yield
     except AecliError as error:
         raise error.at(blame(document, location)) from None
-
-
-def data_conflicts(experiment: Experiment, dataset: Dataset) -> list[tuple[tuple[str, ...], str, str | None]]:
-    """What the objective or the training asks of the data and the data do not give: place, text, hint."""
-    found: list[tuple[tuple[str, ...], str, str | None]] = []
-    layout = dataset.features.layout()
-    if experiment.model.tied and layout.unfolded:
-        text = "tied weights need a decoder as wide as the encoder's input: categories and holes make them differ"
-        found.append((("model", "encoder", "tied"), text, "set model.encoder.tied: false"))
-    if experiment.data.augment and (layout.table or len(layout.shape) != 3):
-        text = f"augment changes pictures, and these rows have the shape {list(layout.shape)}"
-        found.append((("data", "augment"), text, "leave data.augment out"))
-    model = experiment.model
-    for key, network, shape in (
-        ("encoder", model.encoder, layout.input_shape),
-        ("decoder", model.decoding, layout.output_shape),
-    ):
-        if (why := network.refuses(shape)) and (key == "encoder" or model.decoder.kind != "mirror"):
-            found.append((("model", key), why, None))
-    low, high = dataset.features.low, dataset.features.high
-    if experiment.objective.reconstruction.binary and (low < 0 or high > 1):
-        text = f"bernoulli needs features between 0 and 1; after scaling these lie between {low:.6g} and {high:.6g}"
-        found.append((("objective", "reconstruction"), text, "use `data.scale: minmax`, or another reconstruction"))
-    stop = experiment.training.stop_early
-    if stop and stop.metric.startswith("validation/") and dataset.validation is None:
-        text = f"there is no validation split to measure {stop.metric} on"
-        found.append((("training", "stop_early"), text, "set data.split.validation, or stop on train/loss"))
-    return found
 
 
 def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
@@ -235,24 +219,28 @@ def _reloaded(run: Run, overrides: list[str]) -> Loaded:
 
 
 def _trained(
-    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, figures: bool, root: Path
-) -> Result:
+    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, figures: bool, root: Path,
+    profile: bool = False,
+) -> Result:  # fmt: skip
     """Fit, then measure and draw; run.json always ends with a status and a reason."""
     from aecli.tasks.finish import finish
+    from aecli.training.clock import Clock
     from aecli.training.devices import compiled
     from aecli.training.trained import write_features
 
     write_features(run, dataset.features)
-    before = compiled()
+    before, clock = compiled(), Clock()
+    tracer = traced(run, clock) if profile else None
     with _status_kept(run):
-        timings = _fitted(run, loaded, dataset, device, progress, root)
+        _fitted(run, loaded, dataset, device, progress, root, clock, tracer)
+        timings = clock.timings()
         previous = run.record.get("timings") or {}
         run.update(timings=timings if timings["examples_per_second"] else {**timings, **previous})
         metrics = finish(run, dataset, progress, figures=figures)
         counted = compiled().since(before)
         progress.say(str(counted))
         run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted))
-    return Result(run, "completed", metrics)
+    return Result(run, "completed", metrics, None if tracer is None else written(tracer, progress))
 
 
 @contextmanager
@@ -272,18 +260,19 @@ def _status_kept(run: Run) -> Iterator[None]:
 
 
 def _fitted(
-    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, root: Path
-) -> dict[str, float | None]:
+    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, root: Path, clock: Clock,
+    tracer: Tracer | None,
+) -> None:  # fmt: skip
     """From the last good checkpoint, or else the start, to the end."""
     from aecli.training import checkpoint
-    from aecli.training.loop import Clock, Trainer
+    from aecli.training.loop import Trainer
     from aecli.training.memory import Memory
     from aecli.training.stopping import stop_requests
     from aecli.training.trained import restore
 
-    experiment, clock = loaded.experiment, Clock()
-    with stop_requests() as stop:
-        trainer = Trainer(experiment, dataset, run, progress, device, clock)
+    experiment = loaded.experiment
+    with stop_requests() as stop, names_kept(tracer):
+        trainer = Trainer(experiment, dataset, run, progress, device, clock, tracer)
         saved = checkpoint.latest_good(run.checkpoints, progress.warn)
         if saved is None:
             state, memory = trainer.initial(), Memory()
@@ -292,5 +281,6 @@ def _fitted(
                     state = initialized(state, experiment.training.initialize_from, root)
         else:
             state, memory = trainer.put(restore(trainer.program, experiment, saved[1])), Memory(**saved[2])
+        if tracer is not None and trainer.held is not None:
+            trainer.validate(state)  # compiled before the clock that a profile goes by
         trainer.fit(state, memory, stop)
-    return clock.timings()

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from contextlib import closing
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -21,9 +22,11 @@ from aecli.runs.events import Events
 from aecli.runs.metrics import Metrics
 from aecli.runs.run import Run
 from aecli.training import checkpoint
+from aecli.training.clock import CHECKPOINT, EVALUATION, ROWS, STEPS, Clock
 from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.memory import Memory
+from aecli.training.profile.tracer import Unwatched, Watch
 from aecli.training.progress import Progress
 from aecli.training.step import Program, State, program
 from aecli.training.stopping import StoppedError, StopRequest
@@ -31,23 +34,15 @@ from aecli.training.stopping import StoppedError, StopRequest
 CHUNK_SECONDS = 0.5  # a signal is noticed between chunks
 
 
-@dataclass
-class Clock:
-    """Seconds of a training, compilation apart, and the examples of the steady state."""
+class Pace:
+    """How many steps a chunk may have such that it fits into CHUNK_SECONDS, from one chunk to the next."""
 
-    compile_seconds: float = 0.0
-    train_seconds: float = 0.0
-    step_seconds: float = 0.0
-    examples: int = 0
+    def __init__(self):
+        self.length = 1
 
-    def timings(self) -> dict[str, float | None]:
-        """As run.json holds them."""
-        speed = self.examples / self.step_seconds if self.step_seconds else None
-        return {
-            "compile_seconds": round(self.compile_seconds, 3),
-            "train_seconds": round(self.train_seconds, 3),
-            "examples_per_second": round(speed, 1) if speed else None,
-        }
+    def after(self, count: int, seconds: float) -> None:
+        """Learn from a chunk of `count` steps."""
+        self.length = max(1, min(4 * self.length, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
 
 
 class Trainer:
@@ -61,6 +56,7 @@ class Trainer:
         progress: Progress,
         device: Any,
         clock: Clock,
+        watch: Watch | None = None,
     ):
         self.experiment, self.dataset, self.run, self.progress, self.clock = (
             experiment,
@@ -79,7 +75,7 @@ class Trainer:
         progress.say(f"rows: {WHERE[place.place]} ({place.why})")
         self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
-        self.put = put
+        self.put, self.watch = put, watch or Unwatched()
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
     def initial(self) -> State:
@@ -89,11 +85,13 @@ class Trainer:
     def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
         training, memory = self.experiment.training, memory.under(self.experiment)
-        chunk, began = self._compiled(state), time.perf_counter()
+        chunk, began, pace = self._compiled(state), time.perf_counter(), Pace()
+        self.watch.begun(chunk, int(state.step))
         windows = self.feed.windows(int(state.step), self.total)
         if memory.should_stop(training.stop_early):
             self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
         with (
+            closing(self.watch),
             Metrics(self.run.metrics) as log,
             Events(self.run.events, resume_at=int(state.step) or None) as events,
         ):
@@ -101,7 +99,7 @@ class Trainer:
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
                 epoch = step // self.program.steps_per_epoch
                 state = self._epoch(
-                    chunk, state, windows, epoch, stop, lambda now, known=memory: self._save(now, known, log)
+                    chunk, state, windows, epoch, pace, stop, lambda now, known=memory: self._save(now, known, log)
                 )
                 memory = self._end_of_epoch(state, memory, epoch + 1, log, events)
                 self.clock.train_seconds = time.perf_counter() - began
@@ -118,30 +116,38 @@ class Trainer:
         return compiled
 
     def _epoch(
-        self, chunk: Any, state: State, windows: Iterator[Window], epoch: int, stop: StopRequest,
+        self, chunk: Any, state: State, windows: Iterator[Window], epoch: int, pace: Pace, stop: StopRequest,
         save: Callable[[State], Any],
     ) -> State:  # fmt: skip
         """The rest of an epoch, window by window, each in chunks as long as fit into CHUNK_SECONDS."""
-        last, length = (epoch + 1) * self.program.steps_per_epoch, 1
+        last = (epoch + 1) * self.program.steps_per_epoch
         while int(state.step) < last:
-            began = time.perf_counter()
-            window = next(windows)
-            self.clock.step_seconds += time.perf_counter() - began  # waiting for rows is part of a step
+            with self.clock.phase(ROWS):
+                window = next(windows)
             while (step := int(state.step)) < window.stop:
                 if stop:
                     self._stop(state, stop, save)
-                count, began = min(length, window.stop - step), time.perf_counter()
-                data, order = window.data, window.order
-                state = chunk(state, data, order, self.seed, self.numbers, jnp.int32(window.start), jnp.int32(count))
-                bad = int(state.bad)  # waits for the chunk
-                seconds = time.perf_counter() - began
-                self.clock.step_seconds += seconds
-                self.clock.examples += count * self.program.batch - (self._padding if step + count == last else 0)
-                length = max(1, min(4 * count, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
-                if bad >= 0:
-                    raise DivergedError(diverged(bad, self.run))
+                self.watch.at(step)
+                count = min(pace.length, window.stop - step, self.watch.room(step) or pace.length)
+                began = time.perf_counter()
+                state = self._steps(chunk, state, window, count)
+                pace.after(count, time.perf_counter() - began)
                 text = f"epoch {epoch + 1}/{self.experiment.training.epochs}"
                 self.progress.advance(step + count, self.total, text)
+        return state
+
+    def _steps(self, chunk: Any, state: State, window: Window, count: int) -> State:
+        """The state after `count` steps; DivergedError at a non-finite loss."""
+        with self.clock.phase(STEPS):
+            first, steps = jnp.int32(window.start), jnp.int32(count)
+            state = chunk(state, window.data, window.order, self.seed, self.numbers, first, steps)
+            bad = int(state.bad)  # waits for the chunk
+        self.clock.chunks += 1
+        self.clock.steps += count
+        ended = int(state.step) % self.program.steps_per_epoch == 0
+        self.clock.examples += count * self.program.batch - (self._padding if ended else 0)
+        if bad >= 0:
+            raise DivergedError(diverged(bad, self.run))
         return state
 
     def _stop(self, state: State, stop: StopRequest, save: Callable[[State], Any]) -> None:
@@ -156,7 +162,8 @@ class Trainer:
         records = [("train", {name: float(value) for name, value in state.sums.items()})]
         last = step >= self.total
         if self.held is not None and (last or epoch % self.experiment.evaluation.every == 0):
-            records.append(("validation", self.validate(state)))
+            with self.clock.phase(EVALUATION):
+                records.append(("validation", self.validate(state)))
         for split, values in records:
             log.append({"step": step, "epoch": epoch, "split": split, "values": values})
             events.write(step, split, values)
@@ -179,6 +186,10 @@ class Trainer:
         return {name: float(value) for name, value in found.items()}
 
     def _save(self, state: State, memory: Memory, log: Metrics) -> Memory:
+        with self.clock.phase(CHECKPOINT):
+            return self._saved(state, memory, log)
+
+    def _saved(self, state: State, memory: Memory, log: Metrics) -> Memory:
         log.sync()
         memory = replace(memory, metrics_bytes=log.length())
         arrays = checkpoint.flatten(state._asdict())

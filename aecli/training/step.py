@@ -79,10 +79,12 @@ class Program:
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         key = stream_key(seed, STEP, state.step)
         if self.skeleton.data.augment:
-            x = augmented(x, jax.random.fold_in(key, 2), self.skeleton.data.augment)
+            with jax.named_scope("augment"):
+                x = augmented(x, jax.random.fold_in(key, 2), self.skeleton.data.augment)
         if self.skeleton.data.binarize == "dynamic":
-            drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
-            x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
+            with jax.named_scope("binarize"):
+                drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
+                x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
         weights = Weights(parameters, state.variables, values_at(numbers, state.step))
         found, variables = terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
         means = mean_terms(found, mask)
@@ -98,19 +100,22 @@ class Program:
     ) -> State:
         """One update from the rows numbered `rows` (-1: padding)."""
         mask = rows >= 0
-        x = jnp.take(data, jnp.maximum(rows, 0), axis=0)
+        with jax.named_scope("batch"):
+            x = jnp.take(data, jnp.maximum(rows, 0), axis=0)
         gradient = jax.value_and_grad(lambda p: self._terms(state, p, x, mask, seed, numbers), has_aux=True)
         (loss, (means, variables)), slope = gradient(state.parameters)
         values = values_at(numbers, state.step)["training"]
-        rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
-        updates, optimizer = rule.update(slope, state.optimizer, state.parameters)
-        parameters = optax.apply_updates(state.parameters, updates)
+        with jax.named_scope("optimizer"):
+            rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
+            updates, optimizer = rule.update(slope, state.optimizer, state.parameters)
+            parameters = optax.apply_updates(state.parameters, updates)
+            average = self._averaged(state, parameters, values)
         share = jnp.sum(mask) / self.rows
         return State(
             parameters=parameters,  # pyright: ignore[reportArgumentType]
             variables=variables,
             optimizer=optimizer,
-            average=self._averaged(state, parameters, values),
+            average=average,
             step=state.step + 1,
             sums=jax.tree.map(lambda total, mean: total + share * mean, state.sums, means),
             bad=jnp.where((state.bad < 0) & ~jnp.isfinite(loss), state.step, state.bad),
@@ -142,7 +147,8 @@ class Program:
         state = state._replace(sums=jax.tree.map(lambda total: jnp.where(fresh, 0, total), state.sums))
 
         def body(_: Any, state: State) -> State:
-            rows = jax.lax.dynamic_index_in_dim(order, state.step - start, keepdims=False)
+            with jax.named_scope("batch"):
+                rows = jax.lax.dynamic_index_in_dim(order, state.step - start, keepdims=False)
             return self.step(state, data, rows, seed, numbers)
 
         return jax.lax.fori_loop(0, count, body, state)

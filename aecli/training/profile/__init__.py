@@ -1,0 +1,1 @@
+"""Where the time of a training goes: a trace of some of its steps, and what the trace says."""
