@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gzip
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 FASHION = Path("/usr/share/datasets/fashion-mnist/train-images-idx3-ubyte.gz")
+BLOBS = 8192
+KERNEL, STRIDE = 4, 2  # of every convolution
 
 
 @dataclass(frozen=True)
@@ -23,29 +25,56 @@ class Workload:
     updates: int
     batch: int = 128
     rate: float = 1e-3
-    narrow: bool = False
+    narrow: bool = False  # aecli's products in bfloat16; the peers' contenders say it in their names
     contractive: float = 0.0
+    rows: int | None = None  # the first of them alone
+
+    @property
+    def outputs(self) -> int:
+        """Numbers that the encoder gives to the bottleneck."""
+        return 2 * self.code if self.variational else self.code
 
 
 WORKLOADS = {
     "mlp_vae": Workload("mlp", (784,), (512, 256), 32, True, 468),
     "mlp_vae_bf16": Workload("mlp", (784,), (512, 256), 32, True, 468, narrow=True),
-    "conv_ae": Workload("conv", (28, 28, 1), (32, 64), 32, False, 60),
-    "conv_vae": Workload("conv", (64, 64, 3), (32, 64, 128, 256), 32, True, 12),
+    "conv_ae": Workload("conv", (28, 28, 1), (32, 64), 32, False, 100),
+    "conv_vae": Workload("conv", (64, 64, 3), (32, 64, 128, 256), 32, True, 8),
     "contractive": Workload("mlp", (784,), (512,), 32, False, 60, contractive=0.01),
-    "plain": Workload("mlp", (784,), (512,), 32, False, 200),
+    "plain": Workload("mlp", (784,), (512,), 32, False, 60),
 }
 
 
-def rows(name: str) -> np.ndarray:
-    """Float32 rows in [0, 1]: Fashion-MNIST where Debian's package put it, else smooth random images of its size."""
+def named(text: str) -> Workload:
+    """A workload by name, or a variation of it: `mlp_vae,batch=256,width=2,rows=10000`, width times its layers.
+
+    A round of a variation costs about what a round of the workload does.
+    """
+    name, *changes = text.split(",")
     work = WORKLOADS[name]
+    for change in changes:
+        what, _, value = change.partition("=")
+        number = int(value)
+        if what == "width":
+            layers = tuple(number * width for width in work.layers)
+            work = replace(work, layers=layers, updates=max(1, work.updates // number))
+        elif what == "batch":
+            work = replace(work, batch=number, updates=max(1, work.updates * work.batch // number))
+        elif what == "rows":
+            work = replace(work, rows=number)
+        else:
+            raise ValueError(f"{text}: '{what}' is none of width, batch, rows")
+    return work
+
+
+def rows(work: Workload) -> np.ndarray:
+    """Float32 rows in [0, 1]: Fashion-MNIST where Debian's package put it, else smooth random images of its size."""
     if work.shape in ((784,), (28, 28, 1)) and FASHION.exists():
         with gzip.open(FASHION) as file:
-            pixels = np.frombuffer(file.read(), np.uint8, offset=16)
-        return (pixels.reshape(-1, *work.shape) / np.float32(255)).astype(np.float32)
+            pixels = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, *work.shape)[: work.rows]
+        return np.divide(pixels, np.float32(255), dtype=np.float32)
     size = (28, 28, 1) if len(work.shape) == 1 else work.shape
-    return blobs(8192, size).reshape(-1, *work.shape)
+    return blobs(work.rows or BLOBS, size).reshape(-1, *work.shape)
 
 
 def blobs(count: int, size: tuple[int, ...]) -> np.ndarray:
@@ -64,4 +93,5 @@ def blobs(count: int, size: tuple[int, ...]) -> np.ndarray:
         u = np.cos(angle) * (x - dx) + np.sin(angle) * (y - dy)
         v = (np.cos(angle) * (y - dy) - np.sin(angle) * (x - dx)) / flat
         image[:] = np.exp(-np.sqrt(u**2 + v**2) / radius)[..., None] * rng.uniform(0.4, 1, channels)
-    return np.clip(found + rng.normal(0, 0.02, found.shape), 0, 1).astype(np.float32)
+        image += rng.normal(0, 0.02, size)
+    return np.clip(found, 0, 1)

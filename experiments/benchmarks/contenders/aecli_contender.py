@@ -7,11 +7,14 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from initial import Kernels, kernels, order
 
 from aecli.config.numbers import numbers_of
 from aecli.experiment import Experiment
-from aecli.training.feed import Resident
-from aecli.training.step import program
+from aecli.training.feed import Order, Resident
+from aecli.training.step import Program, State, program
+
+CHUNK = 64  # steps between looks at a signal, as there
 
 
 def experiment(work) -> Experiment:
@@ -30,35 +33,70 @@ def experiment(work) -> Experiment:
     })  # fmt: skip
 
 
-def prepare(work, rows: np.ndarray, variant: str) -> Callable[[], float]:
-    """A round: `updates` steps of the compiled chunk; the mean loss over them."""
-    config = experiment(work)
-    made = program(config, work.shape, len(rows))
-    numbers, seed = numbers_of(config, 1), jnp.uint32(0)
-    feed = Resident(made, rows, seed, jnp.asarray)
-    state = made.init(seed, numbers)
-    windows = feed.windows(0, 10**9)
-    held = {"state": state, "window": next(windows)}
-    first = held["window"]
-    chunk = made.compiled(state, first.data, first.order, seed, numbers, jnp.int32(0), jnp.int32(0))
+class Shared(Order):
+    """The order that all contenders see the rows in."""
 
-    def steps(count: int) -> None:
-        window = held["window"]
-        args = (window.data, window.order, seed, numbers, jnp.int32(window.start), jnp.int32(count))
-        held["state"] = chunk(held["state"], *args)
+    def drawn(self, epoch: int) -> jax.Array:
+        steps, batch, rows = self.program.steps_per_epoch, self.program.batch, self.program.rows
+        found = np.full(steps * batch, -1, np.int32)
+        found[:rows] = order(rows, self.seed, epoch)
+        return jnp.asarray(found.reshape(steps, batch))
 
-    def round_of() -> float:
-        left, losses = work.updates, 0.0
-        before = float(held["state"].sums["loss"]) * made.rows
-        while left:
-            step = int(held["state"].step)
-            if step == held["window"].stop:
-                held["window"], before = next(windows), 0.0
-            count = min(left, held["window"].stop - step, 64)
-            steps(count)
-            after = float(held["state"].sums["loss"]) * made.rows
-            losses, before, left = losses + after - before, after, left - count
-        jax.block_until_ready(held["state"])
-        return losses / (work.updates * work.batch)
 
-    return round_of
+def started(parameters: dict, drawn: Kernels) -> dict:
+    """The parameters with the kernels of initial.py."""
+    encoder, decoder = parameters["encoder"], parameters["decoder"]
+    if "layers" in encoder:
+        down, up = ([net["layers"][i]["linear"] for i in sorted(net["layers"])] for net in (encoder, decoder))
+    else:
+        blocks = (net.get("blocks", {}) for net in (encoder, decoder))
+        down, up = ([part[i]["layer"] for i in sorted(part)] for part in blocks)
+        up = [decoder["first"], *up]
+    layers = [*down, parameters["head"], *up, decoder["last"]]
+    for layer, kernel in zip(layers, (*drawn.encoder, drawn.head, *drawn.decoder), strict=True):
+        assert layer["kernel"].shape == kernel.shape, (layer["kernel"].shape, kernel.shape)
+        layer["kernel"] = jnp.asarray(kernel)
+    return parameters
+
+
+class Training:
+    """The compiled chunk, called again and again; an epoch's sums give the loss between any two steps of it."""
+
+    def __init__(self, work, rows: np.ndarray, seed: int):
+        config = experiment(work)
+        self.made: Program = program(config, work.shape, len(rows))
+        self.numbers, self.seed = numbers_of(config, 1), jnp.uint32(seed)
+        feed = Resident(self.made, rows, self.seed, jnp.asarray)
+        feed.order = Shared(self.made, seed)
+        state: State = self.made.init(self.seed, self.numbers)
+        self.state = state._replace(parameters=started(state.parameters, kernels(work, seed)))
+        self.windows = feed.windows(0, 10**9)
+        self.window = next(self.windows)
+        self.chunk = self.made.compiled(self.state, *self._arguments(0))
+
+    def _arguments(self, count: int) -> tuple:
+        window = self.window
+        return window.data, window.order, self.seed, self.numbers, jnp.int32(window.start), jnp.int32(count)
+
+    def sums(self) -> tuple[float, int]:
+        """Loss summed over the epoch's examples up to now, and how many they are."""
+        made, step = self.made, int(self.state.step)
+        seen = min((step - self.window.start) * made.batch, made.rows)
+        return (float(self.state.sums["loss"]) * made.rows if seen else 0.0), seen
+
+    def train(self, updates: int) -> float:
+        """So many updates; their mean loss."""
+        total, examples = 0.0, 0
+        while updates:
+            if int(self.state.step) == self.window.stop:
+                self.window = next(self.windows)
+            (loss, seen), count = self.sums(), min(updates, self.window.stop - int(self.state.step), CHUNK)
+            self.state = self.chunk(self.state, *self._arguments(count))
+            after, now = self.sums()
+            total, examples, updates = total + after - loss, examples + now - seen, updates - count
+        jax.block_until_ready(self.state)
+        return total / examples
+
+
+def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
+    return Training(work, rows, seed).train

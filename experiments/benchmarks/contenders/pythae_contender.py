@@ -6,19 +6,23 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from initial import kernels
 from pythae.models import VAE, VAEConfig
 from pythae.models.base.base_utils import ModelOutput
 from pythae.models.nn import BaseDecoder, BaseEncoder
 from torch import nn
-from torch_contender import chain
+from torch_contender import Batches, chain, start, trainer
 
 
 class Encoder(BaseEncoder):
-    def __init__(self, work):
+    def __init__(self, work, drawn):
         super().__init__()
-        widths = (*work.shape, *work.layers)
-        self.layers = nn.Sequential(*chain(nn.Linear, *widths))
-        self.mean, self.log_variance = nn.Linear(widths[-1], work.code), nn.Linear(widths[-1], work.code)
+        self.layers = nn.Sequential(*chain(nn.Linear, *work.shape, *work.layers))
+        self.mean, self.log_variance = (nn.Linear(work.layers[-1], work.code) for _ in range(2))
+        start(self.mean, drawn.head[:, : work.code])
+        start(self.log_variance, drawn.head[:, work.code :])
+        for layer, kernel in zip(self.layers[::2], drawn.encoder, strict=True):
+            start(layer, kernel)
 
     def forward(self, x):
         h = self.layers(x)
@@ -26,41 +30,24 @@ class Encoder(BaseEncoder):
 
 
 class Decoder(BaseDecoder):
-    def __init__(self, work):
+    def __init__(self, work, drawn):
         super().__init__()
-        widths = (work.code, *work.layers[::-1])
-        self.layers = nn.Sequential(*chain(nn.Linear, *widths), nn.Linear(widths[-1], *work.shape), nn.Sigmoid())
+        hidden, last = chain(nn.Linear, work.code, *work.layers[::-1]), nn.Linear(work.layers[0], *work.shape)
+        for layer, kernel in zip((*hidden[::2], last), drawn.decoder, strict=True):
+            start(layer, kernel)
+        self.layers = nn.Sequential(*hidden, last, nn.Sigmoid())
 
     def forward(self, z):
         return ModelOutput(reconstruction=self.layers(z))
 
 
-def prepare(work, rows: np.ndarray, variant: str) -> Callable[[], float]:
-    """A round of `updates` steps."""
+def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
     if work.kind != "mlp" or not work.variational or work.narrow:
         raise SystemExit("pythae runs the MLP VAE in float32 alone")
-    torch.manual_seed(0)
+    torch.manual_seed(seed)
+    drawn = kernels(work, seed)
     config = VAEConfig(input_dim=work.shape, latent_dim=work.code, reconstruction_loss="bce")
-    model, data = VAE(config, encoder=Encoder(work), decoder=Decoder(work)), torch.from_numpy(rows)
-    for layer in model.modules():
-        if isinstance(layer, nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-            nn.init.zeros_(layer.bias)
+    model = VAE(config, encoder=Encoder(work, drawn), decoder=Decoder(work, drawn))
+    batches = Batches(torch.from_numpy(rows), work.batch, seed)
     optimizer = torch.optim.Adam(model.parameters(), work.rate, fused=True)
-    held = {"order": torch.randperm(len(data)), "at": 0}
-
-    def round_of() -> float:
-        total = torch.zeros(())
-        for _ in range(work.updates):
-            if held["at"] + work.batch > len(data):
-                held.update(order=torch.randperm(len(data)), at=0)
-            index = held["order"][held["at"] : held["at"] + work.batch]
-            held["at"] += work.batch
-            optimizer.zero_grad(set_to_none=True)
-            loss = model({"data": data[index]}).loss
-            loss.backward()
-            optimizer.step()
-            total += loss.detach()
-        return float(total) / work.updates
-
-    return round_of
+    return trainer(optimizer, lambda: model({"data": batches.next()}).loss)

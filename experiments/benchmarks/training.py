@@ -1,0 +1,55 @@
+"""Rows that compare trainings: speeds in turn, and what part of a step its bare products are."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+
+from contender import in_turn
+from results import BARE, Series, cells, of, ratios, share_of_peak, spread, table
+from shapes import operations
+from workloads import named
+
+TORCH = ("torch-eager", "torch-compile")
+LAST = ("torch-channels_last", "torch-channels_last+compile")
+CONTENDERS = {
+    "mlp_vae": ("aecli", *TORCH, "pythae", "keras", *BARE),
+    "mlp_vae_bf16": ("aecli", "torch-bf16", "torch-compile+bf16", *TORCH, *BARE),
+    "conv_ae": ("aecli", *TORCH, *LAST, *BARE),
+    "conv_vae": ("aecli", *TORCH, *LAST, *BARE),
+}
+
+
+def compare(workload: str, peers: str | None, repeats: int) -> None:
+    """A table of one workload."""
+    found = in_turn([(name, workload) for name in CONTENDERS[workload]], peers, repeats)
+    print(table([cells(found, one) for one in found]))
+    for line in peak_lines(found):
+        print(line)
+
+
+def contractive(peers: str | None, repeats: int) -> None:
+    """The exact penalty, and how many steps without it one with it costs."""
+    names = [(name, workload) for workload in ("contractive", "plain") for name in ("aecli", *TORCH)]
+    found = in_turn(names, peers, repeats)
+    print(table([cells(found, one) for one in found]))
+    for name in dict.fromkeys(series.contender for series in found):
+        with_it, without = of(found, name, "contractive"), of(found, name, "plain")
+        if with_it and without:
+            cost = spread(ratios(without.speeds, with_it.speeds))
+            print(f"{name}: a step with the penalty costs {cost} of its steps without")
+
+
+def peak_lines(found: Sequence[Series]) -> list[str]:
+    """How long the products alone take, and each training's share of the speed that they would allow."""
+    bare = [series for series in found if series.contender in BARE]
+    lines = []
+    for series in bare:
+        work, speed = named(series.workload), statistics.median(series.speeds)
+        rate = operations(work) * speed / work.batch / 1e9
+        lines.append(f"{series.contender} alone: {1e3 * work.batch / speed:.2f} ms a step, {rate:,.0f} GFLOP/s")
+    for series in found:
+        if series.trains and bare:
+            shares = [spread([100 * s for s in share_of_peak(part, series)], ".0f") for part in ([bare[0]], bare)]
+            lines.append(f"{series.contender}: {shares[0]} % of the {bare[0].contender}, {shares[1]} % of the faster's")
+    return lines
