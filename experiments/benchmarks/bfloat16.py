@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import tempfile
 from pathlib import Path
 
@@ -19,19 +18,14 @@ def elbo(peers: str | None, repeats: int) -> None:
     with tempfile.TemporaryDirectory() as name:
         for seed in range(repeats):
             for precision, values in found.items():
-                process = start(
-                    Path(name),
-                    f"seed={seed}",
-                    f"training.precision={precision}",
-                    f"training.epochs={EPOCHS}",
-                    "--quiet",
-                )
-                values.append(result(process)["metrics"]["elbo"])
-    print(
-        table([(name, spread(values)) for name, values in found.items()], ("precision", "test elbo, nats (of seeds)"))
-    )
-    apart = [100 * (narrow / wide - 1) for wide, narrow in zip(*found.values(), strict=True)]
-    print(
-        f"bfloat16's is larger in size by {spread(apart)} %; standard deviation of float32's over seeds "
-        f"{statistics.stdev(found['float32']) if repeats > 1 else float('nan'):.2f} nats"
-    )
+                values.append(reached(Path(name), seed, precision))
+    rows = [(precision, spread(values)) for precision, values in found.items()]
+    print(table(rows, ("precision", f"elbo of the test set after {EPOCHS} epochs, nats (of seeds)")))
+    apart = [100 * abs(narrow / wide - 1) for wide, narrow in zip(*found.values(), strict=True)]
+    print(f"bfloat16 is {spread(apart)} % away from float32 of the same seed")
+
+
+def reached(folder: Path, seed: int, precision: str) -> float:
+    """The elbo that a run ends with."""
+    changes = (f"seed={seed}", f"training.precision={precision}", f"training.epochs={EPOCHS}")
+    return result(start(folder, *changes, "--quiet"))["metrics"]["elbo"]

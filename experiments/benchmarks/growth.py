@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 from contender import in_turn
-from results import BARE, exponent, of, ratios, share_of_peak, spread, table, verdict
+from results import BARE, Series, exponent, of, ratios, share_of_peak, spread, table, verdict
 
 SIZES = {
     "rows": (10_000, 20_000, 40_000, 60_000),
@@ -21,14 +22,18 @@ def growth(what: str, peers: str | None, repeats: int) -> None:
     for size in SIZES[what]:
         workload = f"mlp_vae,{what}={size}"
         found = in_turn([(name, workload) for name in ("aecli", "torch-eager", *BARE)], peers, repeats)
-        ours, theirs = of(found, "aecli", workload), of(found, "torch-eager", workload)
-        assert ours is not None
-        bare = [series for series in found if series.contender in BARE]
-        shares = [spread([100 * s for s in share_of_peak(part, ours)], ".0f") for part in (bare[:1], bare)]
-        against = (spread(theirs.speeds, ",.0f"), spread(ratios(ours.speeds, theirs.speeds))) if theirs else ("", "")
-        lines.append(
-            (f"{size:,}", spread(ours.speeds, ",.0f"), *against, *shares, verdict(ours, theirs) if theirs else "")
-        )
-        seconds.append(1 / statistics.median(ours.speeds))
+        lines.append((f"{size:,}", *cells(found, workload)))
+        seconds.append(1 / statistics.median(found[0].speeds))
     print(table(lines, (what, *HEAD)))
     print(f"aecli's seconds an example grow with {what} to the power {exponent(SIZES[what], seconds):.2f}")
+
+
+def cells(found: Sequence[Series], workload: str) -> tuple[str, ...]:
+    """What was found of one size."""
+    ours, theirs = found[0], of(found, "torch-eager", workload)
+    bare = [series for series in found if not series.trains]
+    shares = [spread([100 * s for s in share_of_peak(part, ours)], ".0f") for part in (bare[:1], bare)]
+    if theirs is None:
+        return spread(ours.speeds, ",.0f"), "", "", *shares, ""
+    speeds = [spread(series.speeds, ",.0f") for series in (ours, theirs)]
+    return *speeds, spread(ratios(ours.speeds, theirs.speeds)), *shares, verdict(ours, theirs)

@@ -1,8 +1,9 @@
 """The matrix products of a training step as its formulas have them, before any program rearranges them.
 
-A linear layer is three products of batch, inputs and outputs; a convolution three of outputs, its kernel's values
-(taps times inputs) and positions (places times batch). The first layer's inputs need no gradient. aecli's convolutions
-multiply less where they go by Toom and Cook's scheme: their share of these products' time may pass 100 %.
+A linear layer is three products of batch, inputs and outputs; a convolution three of positions (places times batch),
+taps times inputs, and outputs. Which is turned does not matter: every form is tried. The first layer's inputs need no
+gradient. aecli's convolutions multiply less where they go by Toom and Cook's scheme, and a direct convolution moves
+less memory: their share of these products' speed may pass 100 %.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def products(work: Workload) -> list[Product]:
 
 
 def three(layer: Product, *, first: bool) -> list[Product]:
-    """y = x w, w' = x' y', x' = y' w."""
+    """Of y = x w [m, k] [k, n], and the gradients w' = x^T y' and x' = y' w^T."""
     m, k, n = layer
     found = [(m, k, n), (k, m, n), (m, n, k)]
     return found[:2] if first else found
@@ -35,15 +36,15 @@ def dense(work: Workload) -> list[Product]:
 
 
 def convolutional(work: Workload) -> list[Product]:
-    """Convolutions, the linear layers around the code, transposed convolutions: each of these its convolution's."""
+    """Convolutions, the linear layers around the code, and the way back, transposed."""
     height, width, channels = work.shape
     down = []
     for inputs, outputs in pairwise((channels, *work.layers)):
         height, width = -(-height // STRIDE), -(-width // STRIDE)
-        down.append((outputs, KERNEL**2 * inputs, height * width * work.batch))
+        down.append((height * width * work.batch, KERNEL**2 * inputs, outputs))
     flat = height * width * work.layers[-1]
     inner = [(work.batch, flat, work.outputs), (work.batch, work.code, flat)]
-    return [*down, *inner, *((k, m, n) for m, k, n in down[::-1])]
+    return [*down, *inner, *((m, n, k) for m, k, n in down[::-1])]
 
 
 def operations(work: Workload) -> int:

@@ -12,6 +12,7 @@ from workloads import named
 
 TORCH = ("torch-eager", "torch-compile")
 LAST = ("torch-channels_last", "torch-channels_last+compile")
+LIBRARIES = {"products": "XLA's", "torch_products": "PyTorch's"}
 CONTENDERS = {
     "mlp_vae": ("aecli", *TORCH, "pythae", "keras", *BARE),
     "mlp_vae_bf16": ("aecli", "torch-bf16", "torch-compile+bf16", *TORCH, *BARE),
@@ -42,14 +43,16 @@ def contractive(peers: str | None, repeats: int) -> None:
 
 def peak_lines(found: Sequence[Series]) -> list[str]:
     """How long the products alone take, and each training's share of the speed that they would allow."""
-    bare = [series for series in found if series.contender in BARE]
+    bare = [series for series in found if not series.trains]
     lines = []
     for series in bare:
         work, speed = named(series.workload), statistics.median(series.speeds)
         rate = operations(work) * speed / work.batch / 1e9
-        lines.append(f"{series.contender} alone: {1e3 * work.batch / speed:.2f} ms a step, {rate:,.0f} GFLOP/s")
+        name = LIBRARIES[series.contender]
+        lines.append(f"{name} products alone: {1e3 * work.batch / speed:.2f} ms a step, {rate:,.0f} GFLOP/s")
     for series in found:
         if series.trains and bare:
-            shares = [spread([100 * s for s in share_of_peak(part, series)], ".0f") for part in ([bare[0]], bare)]
-            lines.append(f"{series.contender}: {shares[0]} % of the {bare[0].contender}, {shares[1]} % of the faster's")
+            own, best = (spread([100 * s for s in share_of_peak(part, series)], ".0f") for part in (bare[:1], bare))
+            first = LIBRARIES[bare[0].contender]
+            lines.append(f"{series.contender} reaches {own} % of {first} products' speed, {best} % of the faster's")
     return lines

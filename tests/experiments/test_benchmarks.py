@@ -149,6 +149,17 @@ def test_the_products_are_those_of_the_program(name):
     assert sorted(found) == sorted((k, *sorted((m, n))) for m, k, n in products(work))
 
 
+def test_the_products_of_convolutions():
+    """Of 28x28: 196 places of 16 taps to 32 channels and back; at the image there is no gradient of the input."""
+    from shapes import products
+    from workloads import named
+
+    found = products(named("conv_ae,batch=2"))
+    assert found[:2] == [(392, 16, 32), (16, 392, 32)]
+    assert found[2:5] == [(98, 512, 64), (512, 98, 64), (98, 64, 512)]
+    assert found[-3:] == [(392, 32, 16), (32, 392, 16), (392, 16, 32)]
+
+
 @pytest.mark.parametrize("name", ["mlp_vae", "conv_ae", "conv_vae", "plain"])
 def test_the_shared_start_is_drawn_as_aecli_draws_its_own(name):
     import jax
