@@ -26,7 +26,7 @@ from aecli.training.clock import CHECKPOINT, EVALUATION, ROWS, STEPS, Clock
 from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.memory import Memory
-from aecli.training.profile.tracer import Unwatched, Watch
+from aecli.training.profile.tracer import Watch
 from aecli.training.progress import Progress
 from aecli.training.step import Program, State, program
 from aecli.training.stopping import StoppedError, StopRequest
@@ -75,7 +75,7 @@ class Trainer:
         progress.say(f"rows: {WHERE[place.place]} ({place.why})")
         self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
-        self.put, self.watch = put, watch or Unwatched()
+        self.put, self.watch = put, watch or Watch()
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
     def initial(self) -> State:

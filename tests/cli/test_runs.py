@@ -7,8 +7,10 @@ import io
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -207,14 +209,15 @@ def test_rm_asks_on_a_terminal(answer, code, left):
     master, terminal = pty.openpty()
     command = [sys.executable, "-m", "aecli", "runs", "rm", A]
     with subprocess.Popen(
-        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, start_new_session=True
-    ) as child:
+        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, start_new_session=True,
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit none
+    ) as child:  # fmt: skip
         os.close(terminal)
         asked = b""
         while b"[y/N]" not in asked:
             asked += os.read(master, 1000)
         if answer == b"\x03":
-            child.send_signal(2)
+            child.send_signal(signal.SIGINT)
         else:
             os.write(master, answer)
         assert child.stdout

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from aecli.training.clock import NOTHING, Clock, Spent
 from aecli.training.profile.hlo import parse
@@ -15,14 +15,14 @@ BEFORE, STEPS = 21, 64  # the chunks of 1, 4 and 16 steps that find out how long
 NEEDED = BEFORE + STEPS
 
 
-class Watch(Protocol):
-    """What looks on while a training steps."""
+class Watch:
+    """What looks on while a training steps; this one sees nothing and wants nothing."""
 
     def begun(self, chunk: Any, step: int) -> None:
         """The compiled chunk, and the step it is about to start from."""
 
     def room(self, step: int) -> int | None:
-        """How many steps a chunk from `step` on may have at most."""
+        """How many steps a chunk from `step` on may have at most; None: any number."""
 
     def at(self, step: int) -> None:
         """Between chunks."""
@@ -31,24 +31,8 @@ class Watch(Protocol):
         """Nothing is left to look at."""
 
 
-class Unwatched:
-    """Nobody looks."""
-
-    def begun(self, chunk: Any, step: int) -> None:
-        """Nothing."""
-
-    def room(self, step: int) -> int | None:
-        """Any."""
-
-    def at(self, step: int) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing."""
-
-
 @dataclass
-class Tracer:
+class Tracer(Watch):
     """Traces into `folder` the STEPS steps that follow the first BEFORE of this process; no chunk crosses its edges.
 
     What is not traced is `untraced`, by the clock, without the first chunk: there memory is touched for the first time.
