@@ -15,10 +15,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aecli.model.products.lifted import Lifted, ways
-from aecli.model.products.operands import dot, dot_turned, rounded, turned
+from aecli.model.products.operands import apart, dot, dot_turned, laid, rounded
 from aecli.model.products.trilinear import Slot, Trilinear
 
 Pair = tuple[int, int]
+PICTURE = 4  # channels at most of what comes from rows or goes to their loss, the batch first
 DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 
 
@@ -82,10 +83,9 @@ class Correlation(Trilinear):
         a, b = rounded(a, b, self.narrow)
         if wanted == "w":
             return way.to_kernel(_each(dot_turned, way.of_x(inner(a)), way.of_y(inner(b))))
-        kernels = way.of_kernel(b)
         if wanted == "x":
-            return outer(way.to_x(_each(dot, kernels, way.of_y(inner(a)))))
-        return outer(way.to_y(_each(dot, turned(kernels), way.of_x(inner(a)))))
+            return outer(apart(way.to_x, _each(dot, way.of_kernel(b), way.of_y(inner(a)))))
+        return outer(apart(way.to_y, _each(dot, apart(way.of_kernel_turned, b), way.of_x(inner(a)))))
 
     @property
     def shifts(self) -> tuple[list[int], list[int]]:
@@ -103,10 +103,14 @@ def _each(dot_of: Any, a: Any, b: Any) -> Any:
 
 
 def inner(x: Float[Array, "batch height width channels"]) -> Float[Array, "channels height width batch"]:
-    """The batch innermost."""
-    return x.transpose(3, 1, 2, 0)
+    """The batch innermost. Between two layers nothing moves; a picture's channels do, at once."""
+    return apart(_rolled, x) if x.shape[-1] <= PICTURE else x.transpose(3, 1, 2, 0)
 
 
 def outer(x: Float[Array, "channels height width batch"]) -> Float[Array, "batch height width channels"]:
     """The batch first again."""
-    return x.transpose(3, 1, 2, 0)
+    return apart(_rolled, x) if x.shape[0] <= PICTURE else x.transpose(3, 1, 2, 0)
+
+
+def _rolled(x: Any) -> Any:
+    return laid(x.transpose(3, 1, 2, 0))

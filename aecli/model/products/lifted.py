@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING
@@ -12,12 +13,14 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aecli.model.products.axes import POINTS, Axis, direct, toom_cook
+from aecli.model.products.operands import turned
 from aecli.model.products.windows import combined
 
 if TYPE_CHECKING:
     from aecli.model.products.correlation import Correlation
 
 MULTIPLICATION, STARTED = 1 / 32, 1e5  # a multiplication's and a product's time, in that of moving a number
+Order = Callable[[list[int], list[int]], tuple[int, ...]]
 HEIGHT, WIDTH = -3, -2  # of [..., height, width, batch]
 
 
@@ -111,25 +114,38 @@ class Lifted:
 
     def of_kernel(self, w: Float[Array, "height width inputs outputs"]) -> Float[Array, "r depth outputs"]:
         """Each way's sums of the taps that lie at one place of their blocks."""
-        found = self._blocks(w)
-        for axis, (_, way, at) in enumerate(self._along):
+        return self._summed(w, lambda several, terms: (*several, *terms, 2, 3, 4, 5)).reshape(
+            prod(self._products), -1, self.form.outputs
+        )
+
+    def of_kernel_turned(self, w: Float[Array, "height width inputs outputs"]) -> Float[Array, "r outputs depth"]:
+        """The same turned: the kernel is turned before its sums are taken, for they are more than it."""
+        return self._summed(turned(w), lambda several, terms: (*several, 4, *terms, 2, 3, 5)).reshape(
+            prod(self._products), self.form.outputs, -1
+        )
+
+    def _summed(self, w: Float[Array, "height width a b"], order: Order) -> Float[Array, "..."]:
+        """[width, height, p, q, a, b]: products or terms of the ways, places within a block; then put in order."""
+        found, ways_of = self._blocks(w), (self.width, self.height)
+        for axis, way in enumerate(reversed(ways_of)):
             taps = [jax.lax.index_in_dim(found, i, axis, keepdims=False) for i in range(found.shape[axis])]
-            found = jnp.stack(combined(way.kernel, taps) if way.kernel else taps, at)
-        return found.reshape(prod(self._products), -1, self.form.outputs)
+            found = jnp.stack(combined(way.kernel, taps) if way.kernel else taps)
+        several = [axis for axis, way in enumerate(ways_of) if way.kernel]
+        return found.transpose(order(several, [axis for axis in (0, 1) if axis not in several]))
 
     def to_kernel(self, sums: Float[Array, "r depth outputs"]) -> Float[Array, "height width inputs outputs"]:
         """The transpose of `of_kernel`."""
         like = jax.ShapeDtypeStruct(self.form.shape("w", 0), sums.dtype)
         return jax.linear_transpose(self.of_kernel, like)(sums)[0]
 
-    def _blocks(self, w: Float[Array, "height width inputs outputs"]) -> Float[Array, "i j p q inputs outputs"]:
+    def _blocks(self, w: Float[Array, "height width a b"]) -> Float[Array, "i j p q a b"]:
         """The taps by shift (i, j) and by place within a block (p, q); zero where there is no tap."""
         form = self.form
         full = [(shifts[-1] + 1) * s for shifts, s in zip(form.shifts, form.stride, strict=True)]
         taps = zip(full, form.kernel, form.dilation, strict=True)
         edges = [(0, n - (k - 1) * d - 1, d - 1) for n, k, d in taps]
         dilated = jax.lax.pad(w, jnp.zeros((), w.dtype), [*edges, (0, 0, 0), (0, 0, 0)])
-        (p, q), shape = form.stride, (form.inputs, form.outputs)
-        split = dilated.reshape(full[0] // p, p, full[1] // q, q, *shape).transpose(0, 2, 1, 3, 4, 5)
+        p, q = form.stride
+        split = dilated.reshape(full[0] // p, p, full[1] // q, q, *w.shape[2:]).transpose(0, 2, 1, 3, 4, 5)
         some = split.shape[:2] != tuple(map(len, form.shifts))
         return split[np.ix_(*form.shifts)] if some else split

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax.experimental.layout import Layout, with_layout_constraint
+from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Float
 
 
@@ -40,8 +43,24 @@ def turned(a: Float[Array, "*r k m"]) -> Float[Array, "*r m k"]:
     """a' as an array of its own.
 
     XLA would fold a transposition into the dot, and its CPU backend hands dots of that form to a slower library,
-    bfloat16 ones after widening them. The barriers keep it, and the detour over one axis resets the layout that the
-    choice of library goes by.
+    bfloat16 ones after widening them.
     """
-    flat = jax.lax.optimization_barrier(a.mT.reshape(-1))
-    return jax.lax.optimization_barrier(flat.reshape(a.mT.shape))
+    return apart(_turned, a)
+
+
+def _turned(a: Any) -> Any:
+    return laid(a.mT)
+
+
+def laid(a: Any) -> Any:
+    """As its shape says: the last axis innermost. Else a transposition is put off, and done number by number later."""
+    return with_layout_constraint(a, Layout(tuple(range(a.ndim))))
+
+
+def apart(function: Callable[[Any], Any], a: Any) -> Any:
+    """function(a) as a function of its own in the compiled program: nothing is fused into it, nor it into others.
+
+    XLA's CPU backend fuses whatever it can, and repeats in each fusion what several need; a barrier does not stop it.
+    """
+    with set_xla_metadata(inlineable="false"):
+        return jax.jit(function)(a)
