@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.runs.run import Run
 from aecli.training import checkpoint
+from aecli.training.batches import in_batches, looped
 from aecli.training.memory import Memory
 from aecli.training.step import Program, State, program
 
-BLOCK = 8192  # rows read at a time from what is streamed, at most,
+BLOCK = 32768  # rows read at a time from what is streamed, at most,
 BLOCK_VALUES = 2**23  # and numbers, but for a batch of rows
 BATCH = 512  # rows at a time; always the same, so that a row's result does not depend on its neighbours
 
@@ -109,14 +110,8 @@ class Trained:
 
     def mapped(self, name: str, function: Callable[..., Any], *arrays: np.ndarray, batch: int = BATCH) -> Any:
         """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays."""
-        run = self._jitted.setdefault(name, jax.jit(function))
-        parts = []
-        for start in range(0, len(arrays[0]), batch):
-            pieces = [a[start : start + batch] for a in arrays]
-            count = len(pieces[0])
-            padded = [np.pad(p, [(0, batch - count)] + [(0, 0)] * (p.ndim - 1)) for p in pieces]
-            parts.append(jax.tree.map(lambda out, n=count: np.asarray(out)[:n], run(self.weights, *padded)))
-        return jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
+        run = self._jitted.setdefault(name, looped(function, batch))
+        return in_batches(partial(run, self.weights), arrays, batch)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The mean codes [rows, size] of x."""

@@ -77,7 +77,7 @@ def row_scores(
         scores = trained.mapped("anomaly_likelihood", lambda w, a: _likelihood(trained, w, a), x, batch=ROWS)
     else:
         scores = trained.mapped("anomaly_reconstruction", lambda w, a: _reconstruction(trained, w, a), x)
-        if usual is not None and len(x):
+        if usual is not None and np.isnan(x).any():
             scores = scores + in_blocks(lambda block: np.where(np.isnan(block), usual, 0).sum(axis=1), x)
     return np.where(np.isnan(scores), np.float32(np.inf), scores)
 
