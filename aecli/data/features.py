@@ -123,6 +123,8 @@ class Features:
         Raises UserError for a negative value under log1p, and for a value that no float32 can hold. `first` is the
         number of the first row, for messages.
         """
+        if x.dtype == np.uint8 and self.kind == "image" and self.shift is None:
+            return np.take(self._of_bytes(), x, mode="clip").reshape(len(x), *self.shape)
         out = np.empty((len(x), prod(self.shape)), np.float32)
         tables = self._lookups(fields)
         for rows in self._chunks(len(x)):
@@ -144,6 +146,11 @@ class Features:
                 known = ~np.isnan(raw[:, j])
                 out[rows, j] = np.where(known, codes[np.where(known, raw[:, j], 0).astype(np.int64)], np.nan)
         return out.reshape(len(x), *self.shape)
+
+    def _of_bytes(self) -> Float32[np.ndarray, " 256"]:
+        """What each of a pixel's values becomes, where that is the same for all pixels."""
+        u = self.units(np.arange(256, dtype=np.uint8))
+        return (np.log1p(u) if self.scale == "log1p" else u).astype(np.float32)
 
     def _lookups(self, fields: Sequence[Field] | None) -> dict[int, Float32[np.ndarray, " values"]]:
         """For each category column, the run's code of each of the source's values."""

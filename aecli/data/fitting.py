@@ -13,7 +13,7 @@ from aecli.config.problems import Problem, UserError
 from aecli.data.features import Features, Profile
 from aecli.data.raw import Field, Raw
 from aecli.data.spec import Scale
-from aecli.data.statistics import Statistics, every, measured
+from aecli.data.statistics import Statistics, every, extremes, measured
 
 if TYPE_CHECKING:
     from jaxtyping import Bool, Float
@@ -30,7 +30,10 @@ def fit(source: Raw, training: Iterable[np.ndarray], scale: Scale, rows: int) ->
     plain = Features(source.x.shape[1:], source.kind, source.columns, source.divisor, "none")
     cards = tuple(map(_card, source.fields or ())) or (0,) * prod(plain.shape)
     stride = every(rows, prod(plain.shape)) if scale == "robust" else 0
-    found = measured(training, cards, stride, plain.units)
+    if source.kind == "image" and source.x.dtype == np.uint8 and scale in ("auto", "none", "log1p"):
+        found = extremes(training, prod(plain.shape), plain.units)
+    else:
+        found = measured(training, cards, stride, plain.units)
     numeric = np.array([not card for card in cards], bool)
     fields, rare, dropped = _kept(source.fields, found)
     low, high = _range(found, numeric)

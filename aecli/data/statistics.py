@@ -111,6 +111,20 @@ def reblocked(blocks: Iterable[np.ndarray], rows: int) -> Iterator[np.ndarray]:
         yield np.concatenate(waiting)
 
 
+def extremes(blocks: Iterable[np.ndarray], features: int, units: Any) -> Statistics:
+    """Counts, lows and highs alone, of bytes, which have no holes: taken before `units`, which keeps their order."""
+    found = Statistics((0,) * features)
+    low, high = np.full(features, 255, np.uint8), np.zeros(features, np.uint8)
+    for block in blocks:
+        flat = block.reshape(len(block), -1)
+        found.rows += len(flat)
+        low, high = np.minimum(low, flat.min(axis=0, initial=255)), np.maximum(high, flat.max(axis=0, initial=0))
+    found.known += found.rows
+    if found.rows:
+        found.low, found.high = units(low), units(high)
+    return found
+
+
 def measured(blocks: Iterable[np.ndarray], cards: tuple[int, ...], stride: int, units: Any) -> Statistics:
     """The statistics of rows given in blocks of any size; `units` turns a block into float64 units."""
     found = Statistics(cards, stride)

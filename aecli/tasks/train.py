@@ -20,6 +20,7 @@ from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
+from aecli.tasks.ahead import ahead
 from aecli.tasks.conflicts import data_conflicts
 from aecli.tasks.profile import names_kept, refuse_too_short, traced, written
 from aecli.tasks.start import initialized
@@ -67,6 +68,7 @@ def train(
 
     progress = progress or Silent()
     loaded = load(config, overrides)
+    ahead()
     dataset = load_dataset(loaded)
     for text in dataset.notes:
         progress.say(text)
@@ -112,6 +114,7 @@ def resume(
             progress.say(f"{run.path} is complete: nothing to do")
             return Result(run, "completed", record.get("metrics", {}))
         loaded = _reloaded(run, overrides or [])
+        ahead()
         dataset = load_dataset(loaded)
         if run.data.get("sha256") != dataset.sha256:
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"

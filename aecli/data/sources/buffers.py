@@ -39,6 +39,19 @@ def decoding(place: Place) -> Iterator[None]:
         raise UserError(Problem(f"cannot be unpacked: {text}", place, DAMAGED)) from error
 
 
+def inflated(packed: bytes, most: int) -> bytes:
+    """What a gzip file holds, `most` bytes of it; a member in one call, which lets other threads run meanwhile."""
+    parts = []
+    while packed and most > 0:
+        member = zlib.decompressobj(wbits=31)
+        parts.append(member.decompress(packed, most))
+        most -= len(parts[-1])
+        if most > 0 and not member.eof:
+            raise EOFError("Compressed file ended before the end-of-stream marker was reached")
+        packed = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)
+
+
 def filled(stream: IO[bytes], count: int, name: str, place: Place) -> np.ndarray:
     """The next `count` bytes of a stream as uint8, or a UserError that says how many there were."""
     out = np.empty(count, np.uint8)

@@ -16,7 +16,7 @@ import numpy as np
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.labels import as_labels
 from aecli.data.raw import Raw, Rows, Want, raw_array
-from aecli.data.sources.buffers import DAMAGED, DEFLATE, check_size, decoding, filled, no_keys
+from aecli.data.sources.buffers import DAMAGED, DEFLATE, check_size, decoding, filled, inflated, no_keys
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 WHY = "an IDX file holds one array, and its labels are the file beside it"
@@ -39,18 +39,28 @@ def array(path: Path) -> np.ndarray:
     """One IDX file's array. Raises UserError where header and size disagree, before anything is allocated."""
     place, size = Place(str(path)), path.stat().st_size
     packed = path.suffix == ".gz"
-    with decoding(place), gzip.open(path) if packed else path.open("rb") as stream:
+    with decoding(place), cast("IO[bytes]", gzip.open(path) if packed else path.open("rb")) as stream:
         shape, dtype = _header(stream.read(4), stream.read, place)
-        count = prod(shape) * dtype.itemsize
-        if not packed:
-            check_size(count, size - 4 - 4 * len(shape), "the header", place)
-        elif count > DEFLATE * size:
-            message = f"the header announces {count:,} bytes, more than a file of {size:,} can hold"
-            raise UserError(Problem(message, place, DAMAGED))
-        data = filled(cast("IO[bytes]", stream), count, "the header", place)
-        if stream.read(1):
-            raise UserError(Problem(f"more than the {count:,} bytes that the header announces", place, DAMAGED))
+        count, begun = prod(shape) * dtype.itemsize, stream.tell()
+        if packed:
+            data = _unpacked(path, begun, count, place)
+        else:
+            check_size(count, size - begun, "the header", place)
+            data = filled(stream, count, "the header", place)
     return data.view(dtype).reshape(shape)
+
+
+def _unpacked(path: Path, begun: int, count: int, place: Place) -> np.ndarray:
+    """The `count` bytes behind a gzipped file's header."""
+    packed = path.read_bytes()
+    if count > DEFLATE * len(packed):
+        message = f"the header announces {count:,} bytes, more than a file of {len(packed):,} can hold"
+        raise UserError(Problem(message, place, DAMAGED))
+    data = np.frombuffer(inflated(packed, begun + count + 1), np.uint8)[begun:]
+    if len(data) > count:
+        raise UserError(Problem(f"more than the {count:,} bytes that the header announces", place, DAMAGED))
+    check_size(count, len(data), "the header", place)
+    return data.copy()
 
 
 def _header(magic: bytes, more, place: Place) -> tuple[tuple[int, ...], np.dtype]:
