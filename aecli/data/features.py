@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Place, Problem, UserError
+from aecli.data.aligned import empty
 from aecli.data.faults import COUNTED, cells
 from aecli.data.raw import Field, Kind, Raw
 from aecli.data.spec import Scale
@@ -123,9 +124,9 @@ class Features:
         Raises UserError for a negative value under log1p, and for a value that no float32 can hold. `first` is the
         number of the first row, for messages.
         """
+        out = empty((len(x), prod(self.shape)), np.float32)
         if x.dtype == np.uint8 and self.kind == "image" and self.shift is None:
-            return np.take(self._of_bytes(), x, mode="clip").reshape(len(x), *self.shape)
-        out = np.empty((len(x), prod(self.shape)), np.float32)
+            return np.take(self._of_bytes(), x.reshape(out.shape), out=out, mode="clip").reshape(len(x), *self.shape)
         tables = self._lookups(fields)
         for rows in self._chunks(len(x)):
             at = slice(first + rows.start, first + rows.stop)

@@ -66,7 +66,7 @@ class Training:
         config = experiment(work)
         self.made: Program = program(config, work.shape, len(rows))
         self.numbers, self.seed = numbers_of(config, 1), jnp.uint32(seed)
-        feed = Resident(self.made, rows, self.seed, jnp.asarray)
+        feed = Resident(self.made, rows, self.seed, jax.device_put)
         feed.order = Shared(self.made, seed)
         state: State = self.made.init(self.seed, self.numbers)
         self.state = state._replace(parameters=started(state.parameters, kernels(work, seed)))
