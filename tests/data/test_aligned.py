@@ -16,7 +16,7 @@ def test_empty_begins_at_a_multiple(shape):
     found = empty(shape, np.float32)
     assert found.shape == shape
     assert found.dtype == np.float32
-    assert found.ctypes.data % ALIGNMENT == 0
+    assert not found.size or found.ctypes.data % ALIGNMENT == 0
 
 
 @pytest.mark.parametrize("rows", [np.zeros((60, 4, 4), np.uint8), np.random.default_rng(0).normal(size=(60, 5))])
