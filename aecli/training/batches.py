@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
@@ -12,51 +12,53 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-MOST, VALUES = 64, 2**21  # batches and numbers that a call is given at most, but for one batch
+MOST, VALUES = 64, 2**21  # batches and numbers of a call, at most, but for one batch
 CALL = 0.2  # seconds that a call may take, about: a signal waits for its end
 
 
-def in_batches(run: Callable[..., Any], arrays: tuple[np.ndarray, ...], batch: int) -> Any:
-    """run(count, *rows) on one batch, then on as many as the time lets; results as numpy arrays, [rows, ...]."""
-    held, rows, most = capacity(arrays, batch), len(arrays[0]), 1
-    parts, start = [], 0
-    while start < rows or not parts:
-        count = max(1, min(most, math.ceil((rows - start) / batch)))
-        began, left = time.perf_counter(), rows - start
-        found = run(np.int32(count), *(_filled(a, start, held * batch) for a in arrays))
-        parts.append(_first(found, min(count * batch, left)))
-        spent, start = time.perf_counter() - began, start + count * batch
-        most = min(held, 2 * count if 2 * spent < CALL else max(1, int(count * CALL / spent)))
-    return parts[0] if len(parts) == 1 else jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
-
-
-def looped(function: Callable[..., Any], batch: int) -> Callable[..., Any]:
-    """run(weights, count, *arrays): function(weights, *rows) of each of the first `count` batches; zeros after them.
+class Looped:
+    """function(weights, *arrays) over batches of rows, several to a call.
 
     Every batch is one and the same computation: a row's result depends neither on how many rows there are nor on where.
     """
 
-    def run(weights: Any, count: Any, *arrays: Any) -> Any:
+    def __init__(self, function: Callable[..., Any], batch: int):
+        self.batch, self.one = batch, jax.jit(function)  # traced once, for its shapes and for the loop
+        self.run = jax.jit(self._run)
+
+    def __call__(self, weights: Any, *arrays: np.ndarray) -> Any:
+        """One batch, then as many at a time as the clock lets; results as numpy arrays, [rows, ...]."""
+        held, rows, most = self.held(weights, arrays), len(arrays[0]), 1
+        parts, start = [], 0
+        while start < rows or not parts:
+            began, left = time.perf_counter(), rows - start
+            count = max(1, min(most, -(-left // self.batch)))
+            found = self.run(weights, np.int32(count), *(_filled(a, start, held * self.batch) for a in arrays))
+            parts.append(_first(found, min(count * self.batch, left)))
+            spent, start = time.perf_counter() - began, start + count * self.batch
+            most = min(held, 2 * count if 2 * spent < CALL else max(1, int(count * CALL / spent)))
+        return jax.tree.map(lambda *pieces: np.concatenate(pieces), *parts)
+
+    def held(self, weights: Any, arrays: Sequence[np.ndarray]) -> int:
+        """Batches that a call has room for: a power of two, lest every number of rows be a program of its own."""
+        given = [jax.ShapeDtypeStruct((self.batch, *a.shape[1:]), a.dtype) for a in arrays]
+        numbers = sum(math.prod(a.shape) for a in (*given, *jax.tree.leaves(jax.eval_shape(self.one, weights, *given))))
+        room, wanted = min(MOST, VALUES // max(1, numbers)), max(1, -(-len(arrays[0]) // self.batch))
+        return 2 ** max(0, min(room.bit_length() - 1, (wanted - 1).bit_length()))
+
+    def _run(self, weights: Any, count: Any, *arrays: Any) -> Any:
+        """The first `count` batches; zeros after them."""
+
         def rows(i: Any) -> list[Any]:
-            return [lax.dynamic_slice_in_dim(a, i * batch, batch) for a in arrays]
+            return [lax.dynamic_slice_in_dim(a, i * self.batch, self.batch) for a in arrays]
 
         def step(i: Any, made: Any) -> Any:
-            found = function(weights, *rows(i))
-            return jax.tree.map(
-                lambda whole, part: lax.dynamic_update_slice_in_dim(whole, part, i * batch, 0), made, found
-            )
+            at, found = i * self.batch, self.one(weights, *rows(i))
+            return jax.tree.map(lambda whole, part: lax.dynamic_update_slice_in_dim(whole, part, at, 0), made, found)
 
-        like = jax.eval_shape(lambda *given: function(weights, *given), *jax.eval_shape(lambda: rows(0)))
-        whole = jax.tree.map(lambda one: jnp.zeros((len(arrays[0]), *one.shape[1:]), one.dtype), like)
+        like = jax.eval_shape(lambda: self.one(weights, *rows(0)))
+        whole = jax.tree.map(lambda part: jnp.zeros((len(arrays[0]), *part.shape[1:]), part.dtype), like)
         return lax.fori_loop(0, count, step, whole)
-
-    return jax.jit(run)
-
-
-def capacity(arrays: tuple[np.ndarray, ...], batch: int) -> int:
-    """Batches of such rows that a call is given."""
-    each = batch * sum(math.prod(a.shape[1:]) for a in arrays)
-    return max(1, min(MOST, VALUES // each))
 
 
 def _filled(rows: np.ndarray, start: int, length: int) -> np.ndarray:

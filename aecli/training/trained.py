@@ -7,7 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +26,11 @@ from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.runs.run import Run
 from aecli.training import checkpoint
-from aecli.training.batches import in_batches, looped
+from aecli.training.batches import Looped
 from aecli.training.memory import Memory
 from aecli.training.step import Program, State, program
 
-BLOCK = 32768  # rows read at a time from what is streamed, at most,
+BLOCK = 8192  # rows read at a time from what is streamed, at most,
 BLOCK_VALUES = 2**23  # and numbers, but for a batch of rows
 BATCH = 512  # rows at a time; always the same, so that a row's result does not depend on its neighbours
 
@@ -110,8 +110,7 @@ class Trained:
 
     def mapped(self, name: str, function: Callable[..., Any], *arrays: np.ndarray, batch: int = BATCH) -> Any:
         """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays."""
-        run = self._jitted.setdefault(name, looped(function, batch))
-        return in_batches(partial(run, self.weights), arrays, batch)
+        return self._jitted.setdefault(name, Looped(function, batch))(self.weights, *arrays)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The mean codes [rows, size] of x."""

@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -207,11 +206,12 @@ def test_rm_of_a_run_in_use_is_refused():
 )
 def test_rm_asks_on_a_terminal(answer, code, left):
     master, terminal = pty.openpty()
-    command = [sys.executable, "-m", "aecli", "runs", "rm", A]
+    program = "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # even where ignored
+    program += "runpy.run_module('aecli', run_name='__main__', alter_sys=True)"
+    command = [sys.executable, "-c", program, "runs", "rm", A]
     with subprocess.Popen(
-        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, start_new_session=True,
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),  # tests in the background inherit none
-    ) as child:  # fmt: skip
+        command, stdin=terminal, stderr=terminal, stdout=subprocess.PIPE, start_new_session=True
+    ) as child:
         os.close(terminal)
         asked = b""
         while b"[y/N]" not in asked:

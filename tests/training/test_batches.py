@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from functools import partial
 
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from aecli.training import batches
-from aecli.training.batches import MOST, VALUES, capacity, in_batches, looped
+from aecli.training.batches import MOST, VALUES, Looped
 
 BATCH = 4
 
@@ -23,7 +22,7 @@ def applied(count: int, width: int = 3) -> tuple[dict[str, np.ndarray], np.ndarr
     rng = np.random.default_rng(0)
     weights, x, y = rng.normal(size=(width, 2)), rng.normal(size=(count, width)), rng.normal(size=count)
     weights, x, y = (a.astype(np.float32) for a in (weights, x, y))
-    return in_batches(partial(looped(function, BATCH), weights), (x, y), BATCH), weights, x, y
+    return Looped(function, BATCH)(weights, x, y), weights, x, y
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, BATCH * 3, BATCH * MOST, BATCH * MOST * 2 + 7])
@@ -37,29 +36,47 @@ def test_every_row_once(count):
 def test_a_row_does_not_depend_on_where_it_is():
     rng = np.random.default_rng(1)
     weights, x = rng.normal(size=(30, 64)).astype(np.float32), rng.normal(size=(1000, 30)).astype(np.float32)
-    run = partial(looped(lambda w, a: jnp.tanh(a @ w) @ w.T, 32), weights)
-    whole = in_batches(run, (x,), 32)
+    run = Looped(lambda w, a: jnp.tanh(a @ w) @ w.T, 32)
+    whole = run(weights, x)
     for start, stop in ((0, 1), (37, 410), (991, 1000)):
-        assert np.array_equal(in_batches(run, (x[start:stop],), 32), whole[start:stop])
+        assert np.array_equal(run(weights, x[start:stop]), whole[start:stop])
 
 
 def test_calls_grow_while_they_are_quick_and_shrink_when_slow(monkeypatch):
-    given = []
+    given, looped = [], Looped(lambda w, a: a, BATCH)
 
-    def run(count, x):
+    def run(weights, count, x):
         given.append(int(count))
         time.sleep(0.0 if len(given) < 5 else 0.03)
         return x
 
     monkeypatch.setattr(batches, "CALL", 0.02)
+    monkeypatch.setattr(looped, "run", run)
     rows = np.arange(BATCH * 200, dtype=np.float32)
-    assert np.array_equal(in_batches(run, (rows,), BATCH), rows)
+    assert np.array_equal(looped(0.0, rows), rows)
     assert given[:5] == [1, 2, 4, 8, 16]
     assert 1 <= given[5] < 16
     assert sum(given) == 200
 
 
-def test_a_call_is_bounded_by_batches_and_by_numbers():
-    assert capacity((np.zeros((9, 1)),), 512) == MOST
-    assert capacity((np.zeros((9, 784)), np.zeros((9,))), 512) == VALUES // (512 * 785)
-    assert capacity((np.zeros((9, 10**7)),), 512) == 1
+def test_a_call_is_bounded_by_batches_and_by_numbers_in_and_out():
+    looped = Looped(lambda w, a: a, 512)
+    assert looped.held(0.0, [np.zeros((10**6, 1))]) == MOST
+    assert looped.held(0.0, [np.zeros((1000, 1))]) == 2
+    assert looped.held(0.0, [np.zeros((0, 1))]) == 1
+    assert looped.held(0.0, [np.broadcast_to(np.float32(0), (10**5, 784))]) == 2
+    assert looped.held(0.0, [np.broadcast_to(np.float32(0), (1000, 10**7))]) == 1
+    wide = Looped(lambda w, a: a @ jnp.zeros((2, 180_000)), 512)  # a decoder of large images: its output is what counts
+    assert wide.held(0.0, [np.zeros((10**4, 2), np.float32)]) == 1
+    assert VALUES >= 512 * 2 * 784 * 2
+
+
+def test_one_trace_serves_shapes_and_loop():
+    traced = []
+
+    def counted(w, a):
+        traced.append(1)
+        return a * w
+
+    Looped(counted, BATCH)(np.float32(2), np.ones((20, 3), np.float32))
+    assert len(traced) == 1
