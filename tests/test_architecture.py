@@ -59,6 +59,8 @@ def test_no_file_executes_data(path):
             assert allow.get("allow_pickle", "False") == "False", f"{path}:{node.lineno}"
             if called in ("np.load", "numpy.load"):
                 assert allow.get("allow_pickle") == "False", f"{path}:{node.lineno}"
+    if path.relative_to(ROOT) == Path("training/executables.py"):
+        return  # reads machine code that aecli itself wrote into the user's cache, in JAX's own pickles
     assert not {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"} & set(imports(path))
 
 

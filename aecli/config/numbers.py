@@ -129,9 +129,8 @@ def values_at(numbers: dict[str, Any], step: Int[Array, ""]) -> dict[str, Any]:
 def values_at_end(numbers: dict[str, Any]) -> dict[str, Any]:
     """Each encoded number's value once its schedule is over."""
     import jax
-    import jax.numpy as jnp
 
-    return jax.tree.map(lambda n: jnp.asarray(n)[END], numbers)
+    return jax.tree.map(lambda n: n[END], numbers)
 
 
 def skeleton_of(config: T) -> T:

@@ -126,7 +126,10 @@ class Features:
         """
         out = empty((len(x), prod(self.shape)), np.float32)
         if x.dtype == np.uint8 and self.kind == "image" and self.shift is None:
-            return np.take(self._of_bytes(), x.reshape(out.shape), out=out, mode="clip").reshape(len(x), *self.shape)
+            pixels, values = x.reshape(out.shape), self._of_bytes()
+            for rows in self._chunks(len(x), CHUNK // 16):  # numpy makes eight bytes of each index
+                np.take(values, pixels[rows], out=out[rows], mode="clip")
+            return out.reshape(len(x), *self.shape)
         tables = self._lookups(fields)
         for rows in self._chunks(len(x)):
             at = slice(first + rows.start, first + rows.stop)
@@ -210,8 +213,8 @@ class Features:
         """The name of a feature by its flat index: its column, or its index."""
         return self.columns[feature] if self.columns else str(feature)
 
-    def _chunks(self, n: int) -> Iterator[slice]:
-        step = max(1, CHUNK // max(prod(self.shape), 1))
+    def _chunks(self, n: int, values: int = CHUNK) -> Iterator[slice]:
+        step = max(1, values // max(prod(self.shape), 1))
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
     def _refuse(self, bad: np.ndarray, u: np.ndarray, rows: slice, what: str, hint: str, place: Place | None) -> None:

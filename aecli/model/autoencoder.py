@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -45,7 +46,11 @@ class Autoencoder:
         self.precision: Precision = precision
         self.omegas = [penalty.build(model) for penalty in objective.penalties]
         self.corrupt = objective.corruption.build()
-        self.graph, _, _ = nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)
+
+    @cached_property
+    def graph(self) -> Any:
+        """How the modules hang together, without their arrays."""
+        return nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)[0]
 
     def _modules(self, key: Key[Array, ""]) -> Modules:
         return Modules(self.model, self.objective, self.layout, self.precision, nnx.Rngs(params=key))

@@ -52,14 +52,14 @@ class ModelDescription:
 def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
     """Layers, shapes, parameters, memory and steps per epoch, by abstract evaluation: nothing is computed."""
     import jax
-    import jax.numpy as jnp
+    import numpy as np
 
     from aecli.config.numbers import numbers_of
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     experiment = loaded.experiment
     made, shape = program(experiment, layout, rows), layout.shape
-    state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(experiment, 1))
+    state = made.init.shapes(np.uint32(0), numbers_of(experiment, 1))
     order = ("encoder", "head", "decoder", "reconstruction")
     leaves = sorted(
         jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: order.index(item[0][0].key)

@@ -23,7 +23,7 @@ FOLDER = "profile"
 def refuse_too_short(loaded: Loaded, dataset: Dataset) -> None:
     """UserError where training ends before the window of steps that a profile traces."""
     from aecli.training.profile.tracer import BEFORE, NEEDED, STEPS
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
     epochs, each = loaded.experiment.training.epochs, made.steps_per_epoch

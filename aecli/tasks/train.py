@@ -20,7 +20,7 @@ from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
-from aecli.tasks.ahead import ahead
+from aecli.tasks.ahead import ahead, remember
 from aecli.tasks.conflicts import data_conflicts
 from aecli.tasks.profile import names_kept, refuse_too_short, traced, written
 from aecli.tasks.start import initialized
@@ -68,8 +68,7 @@ def train(
 
     progress = progress or Silent()
     loaded = load(config, overrides)
-    ahead()
-    dataset = load_dataset(loaded)
+    dataset = _read_ahead(loaded)
     for text in dataset.notes:
         progress.say(text)
     use_cache()
@@ -114,8 +113,7 @@ def resume(
             progress.say(f"{run.path} is complete: nothing to do")
             return Result(run, "completed", record.get("metrics", {}))
         loaded = _reloaded(run, overrides or [])
-        ahead()
-        dataset = load_dataset(loaded)
+        dataset = _read_ahead(loaded)
         if run.data.get("sha256") != dataset.sha256:
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
@@ -125,6 +123,15 @@ def resume(
         write_whole(run.config_path, to_yaml(loaded.experiment))
         run.update(status="running", exit_reason=None, overrides=[*record.get("overrides", []), *(overrides or [])])
         return _trained(run, loaded, dataset, device, progress, figures, Path(output))
+
+
+def _read_ahead(loaded: Loaded) -> Dataset:
+    """The config's data, read while the programs that it will need are made ready."""
+    meanwhile = ahead(loaded)
+    dataset = load_dataset(loaded)
+    meanwhile.join()
+    remember(loaded.experiment, dataset)
+    return dataset
 
 
 def load_dataset(loaded: Loaded) -> Dataset:
@@ -151,14 +158,14 @@ def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
 def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
     """UserError where parameters and optimiser alone exceed the memory there is: no allocator would say it so well."""
     import jax
-    import jax.numpy as jnp
+    import numpy as np
 
     from aecli.config.numbers import numbers_of
     from aecli.training.devices import memory_of
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
-    state = jax.eval_shape(made.init, jnp.uint32(0), numbers_of(loaded.experiment, 1))
+    state = made.init.shapes(np.uint32(0), numbers_of(loaded.experiment, 1))
     needed, there = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)), memory_of(device)
     if there is not None and needed > there:
         text = f"parameters and optimiser need {needed / 2**30:,.0f} GiB, and {device} has {there / 2**30:,.0f}"
@@ -194,7 +201,7 @@ def _with_start(loaded: Loaded, root: Path, progress: Progress) -> Loaded:
 def _check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool) -> None:
     """UserError where the last checkpoint does not fit the config, or where overrides would train nothing."""
     from aecli.training import checkpoint
-    from aecli.training.step import program
+    from aecli.training.program import program
     from aecli.training.trained import restore
 
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -34,13 +34,23 @@ def memory_of(device: Any) -> int | None:
     return (device.memory_stats() or {}).get("bytes_limit")
 
 
+def cache_root() -> Path:
+    """The folder of all that aecli keeps to be faster next time: it may be removed at any time."""
+    root = os.environ.get("AECLI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aecli"
+    return Path(root)
+
+
 def cache_folder() -> Path:
     """The folder of compiled programs, one for each JAX version and processor: code of one can crash another."""
     import jax
 
-    root = os.environ.get("AECLI_CACHE") or Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "aecli"
     kind = hashlib.sha256(f"{jax.__version__} {platform.machine()} {_processor()}".encode()).hexdigest()[:16]
-    return Path(root) / "xla" / kind
+    return cache_root() / "xla" / kind
+
+
+def programs_folder() -> Path:
+    """The folder of a training's own programs, which are asked for without being traced (`executables`)."""
+    return cache_root() / "programs"
 
 
 def use_cache() -> Path:
@@ -56,22 +66,36 @@ def use_cache() -> Path:
 
 @dataclass
 class Compiled:
-    """How many programs JAX had compiled before (hits), and how many it compiled anew (misses)."""
+    """How many programs were there compiled (hits), and how many were compiled anew (misses).
+
+    Of the latter some were there, but not as they were written (damaged), and some could not be kept (unkept).
+    """
 
     hits: int = 0
     misses: int = 0
+    damaged: int = 0
+    unkept: int = 0
 
     def since(self, before: Compiled) -> Compiled:
         """What came after."""
-        return Compiled(self.hits - before.hits, self.misses - before.misses)
+        return Compiled(**{name: value - getattr(before, name) for name, value in asdict(self).items()})
 
     def __str__(self) -> str:
-        return f"programs: {self.hits} from the cache, {self.misses} compiled"
+        text = f"programs: {self.hits} from the cache, {self.misses} compiled"
+        damaged = f", {self.damaged} of them as what was kept was damaged" if self.damaged else ""
+        return text + damaged + (f", {self.unkept} could not be kept in {programs_folder()}" if self.unkept else "")
 
 
 def compiled() -> Compiled:
     """The count of this process up to now, of what goes through `use_cache`'s folder."""
     return replace(_counted())
+
+
+def note(**more: int) -> None:
+    """Count programs that are kept beside JAX's own cache, by the names of `Compiled`."""
+    count = _counted()
+    for name, number in more.items():
+        setattr(count, name, getattr(count, name) + number)
 
 
 @lru_cache(maxsize=1)

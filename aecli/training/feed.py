@@ -18,7 +18,7 @@ from aecli.data.dataset import Dataset
 from aecli.data.permutation import MANY, permuted
 from aecli.data.residency import ASKED, Choice
 from aecli.training.devices import memory_of
-from aecli.training.step import Program
+from aecli.training.program import Program
 
 BYTES = 2**25  # of a window
 AHEAD = 2  # windows made ready while one is trained on
@@ -71,7 +71,7 @@ class Order:
     def drawn(self, epoch: int) -> Int[Array, "steps batch"]:
         """The whole epoch."""
         if self.program.rows <= MANY:
-            return self.program.order(self.seed, jnp.int32(epoch))
+            return self.program.order(self.seed, np.int32(epoch))
         steps = self.program.steps_per_epoch
         return jnp.asarray(self._part(epoch, 0, steps))
 

@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
@@ -27,8 +26,9 @@ from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.memory import Memory
 from aecli.training.profile.tracer import Watch
+from aecli.training.program import Program, program
 from aecli.training.progress import Progress
-from aecli.training.step import Program, State, program
+from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
 
 CHUNK_SECONDS = 0.5  # a signal is noticed between chunks
@@ -68,7 +68,8 @@ class Trainer:
         self.program: Program = program(experiment, dataset.features.layout(), len(dataset.train))
         self.total = experiment.training.epochs * self.program.steps_per_epoch
         put = partial(jax.device_put, device=device)
-        self.numbers = put(numbers_of(experiment, self.total))
+        numbers = numbers_of(experiment, self.total)
+        self.numbers, self.at_end = put((numbers, values_at_end(numbers)))
         self.seed = put(np.uint32(experiment.seed))
         place = placed(dataset, device)
         resident = place.place == "device"
@@ -110,8 +111,8 @@ class Trainer:
     def _compiled(self, state: State) -> Any:
         began = time.perf_counter()
         window = self.feed.first()
-        args = (state, window.data, window.order, self.seed, self.numbers, jnp.int32(0), jnp.int32(0))
-        compiled = self.program.compiled(*args)
+        args = (state, window.data, window.order, self.seed, self.numbers, np.int32(0), np.int32(0))
+        compiled = self.program.chunk.compiled(*args)
         self.clock.compile_seconds = time.perf_counter() - began
         return compiled
 
@@ -139,7 +140,7 @@ class Trainer:
     def _steps(self, chunk: Any, state: State, window: Window, count: int) -> State:
         """The state after `count` steps; DivergedError at a non-finite loss."""
         with self.clock.phase(STEPS):
-            first, steps = jnp.int32(window.start), jnp.int32(count)
+            first, steps = np.int32(window.start), np.int32(count)
             state = chunk(state, window.data, window.order, self.seed, self.numbers, first, steps)
             bad = int(state.bad)  # waits for the chunk
         self.clock.chunks += 1
@@ -180,7 +181,7 @@ class Trainer:
     def validate(self, state: State) -> dict[str, float]:
         """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
         parameters = state.average or state.parameters
-        weights = Weights(parameters, state.variables, values_at_end(self.numbers))
+        weights = Weights(parameters, state.variables, self.at_end)
         assert self.held is not None
         found = self.held.validate(weights, self.seed)
         return {name: float(value) for name, value in found.items()}

@@ -1,76 +1,52 @@
-"""One step as a pure function over pytrees, and a chunk of them in one compiled loop."""
+"""One step as a pure function over pytrees, a chunk of them in one loop, and what comes before and after.
+
+Nothing here is compiled: `aecli.training.program` does that, and reads this file where something has to be traced.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from functools import lru_cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Bool, Float, Int, UInt
 
-from aecli.config.numbers import numbers_of, skeleton_of, values_at
+from aecli.config.numbers import values_at
 from aecli.experiment import Experiment
-from aecli.layout import Layout, layout_of
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.model.objective import mean_terms, terms
 from aecli.training.augment import augmented
 from aecli.training.keys import INIT, ORDER, STEP, VALIDATION, stream_key
+from aecli.training.state import State
+from aecli.training.trees import nested, unnested
 
 Numbers = dict[str, Any]
 
 
-class State(NamedTuple):
-    """What a step changes: parameters, other variables, optimiser, average, step, the epoch's sums, first bad step."""
+@dataclass(frozen=True)
+class Steps:
+    """The functions that a program is compiled from. Seed and swept numbers are arguments of each."""
 
-    parameters: dict[str, Any]
-    variables: dict[str, Any]
-    optimizer: Any
-    average: dict[str, Any]
-    step: Int[Array, ""]
-    sums: dict[str, Float[Array, ""]]
-    bad: Int[Array, ""]
+    skeleton: Experiment
+    autoencoder: Autoencoder
+    rows: int
+    batch: int
+    steps_per_epoch: int
 
-
-class Program:
-    """The compiled functions of an experiment's skeleton on a training set of `rows` examples.
-
-    Seed and swept numbers are arguments of each; the same program serves every value of them.
-    """
-
-    def __init__(self, skeleton: Experiment, layout: Layout, rows: int):
-        training = skeleton.training
-        self.skeleton, self.rows = skeleton, rows
-        self.batch = min(training.batch_size, rows)
-        self.steps_per_epoch = -(-rows // self.batch)
-        self.autoencoder = Autoencoder(skeleton.model, skeleton.objective, layout, training.precision)
-        self.init = jax.jit(self._init)
-        self.order = jax.jit(self._order)
-        self.chunk = jax.jit(self._chunk, donate_argnums=0)
-        self.one_step = jax.jit(self.step)
-        self.validate = jax.jit(self._validate)
-        self._executables: dict[Any, Any] = {}
-
-    def compiled(self, *args: Any) -> Any:
-        """The chunk compiled for arguments like these, at once and only once for a device and a size of window."""
-        like = (args[1].sharding, args[1].shape, args[2].shape)
-        if like not in self._executables:
-            self._executables[like] = self.chunk.lower(*args).compile()
-        return self._executables[like]
-
-    def _init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
+    def init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
+        """The state before the first step."""
         parameters, variables = self.autoencoder.init(stream_key(seed, INIT))
         rule = self.skeleton.training.optimizer.build(values_at(numbers, jnp.int32(0))["training"]["optimizer"])
         average = jax.tree.map(jnp.copy, parameters) if self.skeleton.training.average else {}
-        state = State(parameters, variables, rule.init(parameters), average, jnp.int32(0), {}, jnp.int32(-1))
+        state = State(parameters, variables, nested(rule.init(parameters)), average, jnp.int32(0), {}, jnp.int32(-1))
         x = jnp.zeros((1, *self.autoencoder.shape), jnp.float32)
         names = jax.eval_shape(lambda: self._terms(state, parameters, x, jnp.ones(1, bool), seed, numbers)[1][0])
         return state._replace(sums={name: jnp.float32(0) for name in names})
 
-    def _order(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> Int[Array, "steps batch"]:
+    def order(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> Int[Array, "steps batch"]:
         """The epoch's rows in the order they are seen, every row once, -1 where the last batch is padded."""
         rows = jax.random.permutation(stream_key(seed, ORDER, epoch), self.rows)
         padding = self.steps_per_epoch * self.batch - self.rows
@@ -107,14 +83,15 @@ class Program:
         values = values_at(numbers, state.step)["training"]
         with jax.named_scope("optimizer"):
             rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
-            updates, optimizer = rule.update(slope, state.optimizer, state.parameters)
+            before = unnested(state.optimizer, jax.eval_shape(rule.init, state.parameters))
+            updates, optimizer = rule.update(slope, before, state.parameters)
             parameters = optax.apply_updates(state.parameters, updates)
             average = self._averaged(state, parameters, values)
         share = jnp.sum(mask) / self.rows
         return State(
             parameters=parameters,  # pyright: ignore[reportArgumentType]
             variables=variables,
-            optimizer=optimizer,
+            optimizer=nested(optimizer),
             average=average,
             step=state.step + 1,
             sums=jax.tree.map(lambda total, mean: total + share * mean, state.sums, means),
@@ -128,7 +105,7 @@ class Program:
         decay = jnp.minimum(values["average"]["decay"], (1 + t) / (10 + t))
         return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
 
-    def _chunk(
+    def chunk(
         self,
         state: State,
         data: Float[Array, " rows *features"],
@@ -153,7 +130,13 @@ class Program:
 
         return jax.lax.fori_loop(0, count, body, state)
 
-    def _validate(
+    def zeros(self, weights: Weights, x: Float[Array, " 1 *features"], seed: Any) -> dict[str, Float[Array, ""]]:
+        """What `validate` begins with: a zero for each term that evaluation has."""
+        key, mask = stream_key(seed, VALIDATION), jnp.ones(1, bool)
+        found = jax.eval_shape(lambda: terms(self.autoencoder, weights, x, key, train=False, mask=mask)[0])
+        return {name: jnp.zeros((), value.dtype) for name, value in found.items()}
+
+    def validate(
         self,
         weights: Weights,
         batches: Float[Array, " count batch *features"],
@@ -187,35 +170,3 @@ def after(slope: Any, numbers: Numbers) -> Numbers:
     """
     endless = sum(jnp.isposinf(leaf.reshape(-1)[0]).astype(jnp.float32) for leaf in jax.tree.leaves(slope))
     return numbers | {"learning_rate": numbers["learning_rate"] + endless * jnp.finfo(jnp.float32).tiny}
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What a program is compiled for. Two are equal where `text` is: names, seeds and swept values do not count."""
-
-    text: str
-    layout: Layout
-    rows: int
-    skeleton: Experiment = field(compare=False, repr=False)
-
-
-def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:
-    """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
-    skeleton = skeleton_of(experiment)
-    training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
-    # An absent number (null) and a present one (NaN) look alike in JSON: the names of those present are told apart.
-    present = str(jax.tree.structure(numbers_of(experiment, 1)))
-    parts = (
-        present,
-        skeleton.model.model_dump_json(),
-        skeleton.objective.model_dump_json(),
-        training,
-        skeleton.data.binarize,
-        skeleton.data.model_dump_json(include={"augment"}),
-    )
-    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, skeleton))
-
-
-@lru_cache(maxsize=16)
-def _program(recipe: Recipe) -> Program:
-    return Program(recipe.skeleton, recipe.layout, recipe.rows)

@@ -9,10 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
@@ -22,13 +20,16 @@ from aecli.data.dataset import load as load_data
 from aecli.data.features import Features
 from aecli.data.store import Stored, Through
 from aecli.experiment import Experiment
-from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.batches import Looped
 from aecli.training.memory import Memory
-from aecli.training.step import Program, State, program
+from aecli.training.program import Program, program
+from aecli.training.state import State
+
+if TYPE_CHECKING:
+    from aecli.model.autoencoder import Autoencoder
 
 BLOCK = 8192  # rows read at a time from what is streamed, at most,
 BLOCK_VALUES = 2**23  # and numbers, but for a batch of rows
@@ -144,7 +145,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
 def restore(made: Program, experiment: Experiment, arrays: dict[str, np.ndarray]) -> State:
     """The training state that a checkpoint's arrays hold; UserError where the config does not fit them."""
     numbers = numbers_of(experiment, 1)
-    like = jax.eval_shape(made.init, jnp.uint32(0), numbers)
+    like = made.init.shapes(np.uint32(0), numbers)
     return State(**checkpoint.unflatten(arrays, like._asdict()))
 
 

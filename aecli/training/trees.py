@@ -5,7 +5,7 @@ A name is the path of a leaf: `parameters.encoder.layers.0.kernel`, `optimizer.0
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,38 @@ def unflatten(arrays: Mapping[str, np.ndarray], like: Any) -> Any:
     if problems:
         raise _does_not_fit(problems)
     return jax.tree.unflatten(jax.tree.structure(like), [arrays[name] for name in wanted])
+
+
+def nested(tree: Any) -> dict[str, Any]:
+    """A pytree of any kinds of nodes as mappings alone, of the same names: what has no leaf is left out."""
+    found: dict[str, Any] = {}
+    for *path, name, leaf in _steps(tree):
+        inner = found
+        for key in path:
+            inner = inner.setdefault(key, {})
+        inner[name] = leaf
+    return found
+
+
+def unnested(mappings: dict[str, Any], like: Any) -> Any:
+    """The pytree of the kinds of nodes of `like` that `nested` made these mappings of."""
+    import jax
+
+    found = []
+    for *path, _ in _steps(like):
+        leaf: Any = mappings
+        for key in path:
+            leaf = leaf[key]
+        found.append(leaf)
+    return jax.tree.unflatten(jax.tree.structure(like), found)
+
+
+def _steps(tree: Any) -> Iterator[tuple[Any, ...]]:
+    """For each leaf the keys that lead to it, as text, and then the leaf."""
+    import jax
+
+    for path, leaf in jax.tree_util.tree_flatten_with_path(tree)[0]:
+        yield *(jax.tree_util.keystr((key,), simple=True) for key in path), leaf
 
 
 def _named(tree: Any) -> dict[str, Any]:

@@ -24,7 +24,8 @@ def start(folder: Path, *overrides: str, **options: Any) -> subprocess.Popen:
     config = folder / "vae.yaml"
     config.write_text(json.dumps(VAE))
     command = [sys.executable, "-m", "aecli", "train", str(config), *overrides, "--output", str(folder), "--json"]
-    environment = {**os.environ, "AECLI_CACHE": str(folder / "cache"), "TERM": "xterm", "COLUMNS": "120"}
+    usual = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # aecli is compiled once, as it is
+    environment = {**usual, "AECLI_CACHE": str(folder / "cache"), "TERM": "xterm", "COLUMNS": "120"}
     return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True, **options)
 
 

@@ -22,14 +22,15 @@ from aecli.config.numbers import numbers_of
 from aecli.data.dataset import load as load_data
 from aecli.experiment import load
 from aecli.training.feed import Feed, Resident, Streamed
-from aecli.training.step import Program, State, program
+from aecli.training.program import Program, program
+from aecli.training.state import State
 
 
 def trained(made: Program, feed: Feed, state: State, numbers: Any, steps: int) -> tuple[State, float]:
     """`steps` steps from the start, and their seconds."""
     seed, first = jnp.uint32(0), feed.first()
     args = (first.data, first.order, seed, numbers, jnp.int32(0), jnp.int32(0))
-    chunk = made.compiled(state, *args)
+    chunk = made.chunk.compiled(state, *args)
     state = jax.tree.map(jnp.copy, state)
     began = time.perf_counter()
     for window in feed.windows(0, steps):

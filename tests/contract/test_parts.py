@@ -19,7 +19,7 @@ from aecli.model.priors import PRIORS
 from aecli.model.reconstructions import RECONSTRUCTIONS
 from aecli.optimizers import OPTIMIZERS
 from aecli.training import checkpoint
-from aecli.training.step import program
+from aecli.training.program import program
 from tests.helpers import SHAPE, built, experiment, images
 
 PARTS = [pytest.param(room, kind, id=f"{room.word}-{kind}") for room in ROOMS for kind in room]

@@ -132,7 +132,7 @@ def test_the_products_are_those_of_the_program(name):
     from workloads import named
 
     from aecli.config.numbers import numbers_of
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     work = named(f"{name},batch=16")
     made = program(experiment(work), work.shape, 64)

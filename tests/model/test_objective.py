@@ -219,7 +219,7 @@ COMBINATIONS = [
 @pytest.mark.parametrize(("corruption", "bottleneck", "reconstruction", "precision"), COMBINATIONS)
 def test_any_parts_combine(corruption, bottleneck, reconstruction, precision):
     """A step from any combination is finite, all penalties that fit included, networks normed, dropped, gated, tied."""
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     norm = {"dense": "batch", "gaussian": "layer"}[bottleneck]
     network = {"widths": [8, 6], "norm": norm, "dropout": 0.1, "gated": True, "tied": True}

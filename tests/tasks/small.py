@@ -14,7 +14,7 @@ from aecli.data.dataset import assemble
 from aecli.data.raw import Raw, raw_array
 from aecli.model.forward import Weights
 from aecli.runs.run import Run
-from aecli.training.step import program
+from aecli.training.program import program
 from aecli.training.trained import Trained
 from tests.helpers import experiment
 

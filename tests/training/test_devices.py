@@ -26,4 +26,4 @@ def test_a_second_command_compiles_nothing_anew(tmp_path):
     first, second = counted(), counted("objective.rate.weight=0.5", "training.optimizer.learning_rate=2e-3", "seed=1")
     assert first.misses > 5
     assert second.misses == 0
-    assert second.hits >= first.misses
+    assert second.hits > 5  # fewer: nothing is traced, hence nothing needed by tracing

@@ -15,7 +15,7 @@ from aecli.model.forward import Weights
 from aecli.training import feed as feeds
 from aecli.training.feed import Resident, Streamed
 from aecli.training.held import Held
-from aecli.training.step import program
+from aecli.training.program import program
 from tests.helpers import SHAPE, experiment, images
 
 ROWS = 53

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from aecli.config.numbers import numbers_of
-from aecli.training.step import program
+from aecli.training.program import program
 from tests.helpers import SHAPE, experiment, images
 
 ROWS = 50
@@ -84,7 +84,7 @@ def test_new_values_cost_no_compilation():
             changed = changed.model_copy(update={"seed": i, "name": f"run{i}"})
             made, state, numbers, seed = started(changed)
             order = made.order(seed, jnp.int32(0))
-            execute = made.compiled(state, data, order, seed, numbers, jnp.int32(0), jnp.int32(0))
+            execute = made.chunk.compiled(state, data, order, seed, numbers, jnp.int32(0), jnp.int32(0))
             state = execute(state, data, order, seed, numbers, jnp.int32(0), jnp.int32(2))
             if i == 0:
                 compilations.clear()

@@ -12,7 +12,8 @@ from initial import Kernels, kernels, order
 from aecli.config.numbers import numbers_of
 from aecli.experiment import Experiment
 from aecli.training.feed import Order, Resident
-from aecli.training.step import Program, State, program
+from aecli.training.program import Program, program
+from aecli.training.state import State
 
 CHUNK = 64  # steps between looks at a signal, as there
 
@@ -72,7 +73,7 @@ class Training:
         self.state = state._replace(parameters=started(state.parameters, kernels(work, seed)))
         self.windows = feed.windows(0, 10**9)
         self.window = next(self.windows)
-        self.chunk = self.made.compiled(self.state, *self._arguments(0))
+        self.chunk = self.made.chunk.compiled(self.state, *self._arguments(0))
 
     def _arguments(self, count: int) -> tuple:
         window = self.window

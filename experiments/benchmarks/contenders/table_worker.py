@@ -45,7 +45,7 @@ def write(folder: Path) -> None:
     from aecli.config.numbers import numbers_of
     from aecli.data.splits import divide
     from aecli.experiment import load
-    from aecli.training.step import program
+    from aecli.training.program import program
 
     rows, _ = made(TRAINED + HELD, 1)
     new, odd = made(SCORED, 2)

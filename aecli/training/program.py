@@ -1,0 +1,104 @@
+"""The compiled functions of a training, made once for all experiments that differ in swept numbers alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+
+from aecli.config.numbers import numbers_of, skeleton_of
+from aecli.experiment import Experiment
+from aecli.layout import Layout, layout_of
+from aecli.training.executables import Executable
+
+if TYPE_CHECKING:
+    from aecli.model.autoencoder import Autoencoder
+    from aecli.training.step import Steps
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a program is compiled for. Two are equal where `text` is: names, seeds and swept values do not count."""
+
+    text: str
+    layout: Layout
+    rows: int
+    skeleton: Experiment = field(compare=False, repr=False)
+
+
+class Program:
+    """The compiled functions of an experiment's skeleton on a training set of `rows` examples.
+
+    Seed and swept numbers are arguments of each; the same program serves every value of them.
+    """
+
+    def __init__(self, recipe: Recipe):
+        self.skeleton, self.layout, self.rows = recipe.skeleton, recipe.layout, recipe.rows
+        self.batch = min(self.skeleton.training.batch_size, self.rows)
+        self.steps_per_epoch = -(-self.rows // self.batch)
+        identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
+        self.init, self.order, self.zeros, self.validate = (
+            Executable(name, self._traced(name), identity) for name in ("init", "order", "zeros", "validate")
+        )
+        self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
+        self.one_step = jax.jit(self._traced("step"))
+
+    @cached_property
+    def autoencoder(self) -> Autoencoder:
+        """The pure functions of model and objective."""
+        from aecli.model.autoencoder import Autoencoder  # flax: not needed where all programs are kept
+
+        skeleton = self.skeleton
+        return Autoencoder(skeleton.model, skeleton.objective, self.layout, skeleton.training.precision)
+
+    @cached_property
+    def steps(self) -> Steps:
+        """What is traced where a program is not kept."""
+        from aecli.training.step import Steps  # optax likewise
+
+        return Steps(self.skeleton, self.autoencoder, self.rows, self.batch, self.steps_per_epoch)
+
+    def _traced(self, name: str) -> Callable[..., Any]:
+        return lambda *args: getattr(self.steps, name)(*args)
+
+    def prepare(self, numbers: dict[str, Any], device: Any) -> None:
+        """Have the programs of a training from rows on `device`, before they are there."""
+
+        def on(leaf: Any) -> Any:
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=jax.sharding.SingleDeviceSharding(device))
+
+        seed, step = on(np.zeros((), np.uint32)), on(np.zeros((), np.int32))
+        numbers = jax.tree.map(on, numbers)
+        state, order = jax.tree.map(on, (self.init.shapes(seed, numbers), self.order.shapes(seed, step)))
+        data = jax.ShapeDtypeStruct((self.rows, *self.layout.shape), np.float32, sharding=step.sharding)
+        with ThreadPoolExecutor() as pool:
+            pool.submit(self.chunk.compiled, state, data, order, seed, numbers, step, step)
+            self.init.compiled(seed, numbers)
+            self.order.compiled(seed, step)
+
+
+def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:
+    """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
+    skeleton = skeleton_of(experiment)
+    training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
+    # An absent number (null) and a present one (NaN) look alike in JSON: the names of those present are told apart.
+    present = str(jax.tree.structure(numbers_of(experiment, 1)))
+    parts = (
+        present,
+        skeleton.model.model_dump_json(),
+        skeleton.objective.model_dump_json(),
+        training,
+        skeleton.data.binarize,
+        skeleton.data.model_dump_json(include={"augment"}),
+    )
+    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, skeleton))
+
+
+@lru_cache(maxsize=16)
+def _program(recipe: Recipe) -> Program:
+    return Program(recipe)
