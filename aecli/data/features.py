@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float, Float32, Shaped
 
-CHUNK = 2**22  # values transformed at a time: the float64 in between stays small
+CHUNK = 2**16  # values transformed at a time: what is in between, float64 or an index, stays in a processor's cache
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class Features:
         out = empty((len(x), prod(self.shape)), np.float32)
         if x.dtype == np.uint8 and self.kind == "image" and self.shift is None:
             pixels, values = x.reshape(out.shape), self._of_bytes()
-            for rows in self._chunks(len(x), CHUNK // 16):  # numpy makes eight bytes of each index
+            for rows in self._chunks(len(x)):  # numpy makes eight bytes of each index
                 np.take(values, pixels[rows], out=out[rows], mode="clip")
             return out.reshape(len(x), *self.shape)
         tables = self._lookups(fields)
@@ -213,8 +213,8 @@ class Features:
         """The name of a feature by its flat index: its column, or its index."""
         return self.columns[feature] if self.columns else str(feature)
 
-    def _chunks(self, n: int, values: int = CHUNK) -> Iterator[slice]:
-        step = max(1, values // max(prod(self.shape), 1))
+    def _chunks(self, n: int) -> Iterator[slice]:
+        step = max(1, CHUNK // max(prod(self.shape), 1))
         return (slice(start, min(start + step, n)) for start in range(0, n, step))
 
     def _refuse(self, bad: np.ndarray, u: np.ndarray, rows: slice, what: str, hint: str, place: Place | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,7 @@ class Result:
     status: str
     metrics: dict[str, float | None]
     profile: dict[str, Any] | None = None  # where one was asked for
+    dataset: Dataset | None = field(default=None, repr=False, compare=False)  # that it was trained on, if read
 
     def to_dict(self) -> dict[str, Any]:
         """As `train --json` prints it."""
@@ -250,7 +251,7 @@ def _trained(
         counted = compiled().since(before)
         progress.say(str(counted))
         run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted))
-    return Result(run, "completed", metrics, None if tracer is None else written(tracer, progress))
+    return Result(run, "completed", metrics, None if tracer is None else written(tracer, progress), dataset)
 
 
 @contextmanager

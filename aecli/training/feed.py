@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, Protocol
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
@@ -66,14 +65,13 @@ class Order:
 
     def __init__(self, program: Program, seed: Any):
         self.program, self.seed = program, seed
-        self._epoch = lru_cache(maxsize=2)(lambda epoch: np.asarray(self.drawn(epoch)))
+        self._epoch = lru_cache(maxsize=2)(self.drawn)
 
-    def drawn(self, epoch: int) -> Int[Array, "steps batch"]:
+    def drawn(self, epoch: int) -> Int[np.ndarray, "steps batch"]:
         """The whole epoch."""
         if self.program.rows <= MANY:
             return self.program.order(self.seed, np.int32(epoch))
-        steps = self.program.steps_per_epoch
-        return jnp.asarray(self._part(epoch, 0, steps))
+        return self._part(epoch, 0, self.program.steps_per_epoch)
 
     def part(self, step: int, count: int) -> Int[np.ndarray, "steps batch"]:
         """`count` steps from `step` on, within one epoch."""
@@ -94,17 +92,17 @@ class Resident:
 
     def __init__(self, program: Program, rows: np.ndarray, seed: Any, put: Any):
         self.program, self.order = program, Order(program, seed)
-        self.rows = put(np.ascontiguousarray(rows))
+        self.put, self.rows = put, put(np.ascontiguousarray(rows))
 
     def windows(self, step: int, total: int) -> Iterator[Window]:
         """One an epoch."""
         each = self.program.steps_per_epoch
         for epoch in range(step // each, -(-total // each)):
-            yield Window(self.rows, self.order.drawn(epoch), epoch * each, (epoch + 1) * each)
+            yield Window(self.rows, self.put(self.order.drawn(epoch)), epoch * each, (epoch + 1) * each)
 
     def first(self) -> Window:
         """The first epoch's."""
-        return Window(self.rows, self.order.drawn(0), 0, self.program.steps_per_epoch)
+        return Window(self.rows, self.put(self.order.drawn(0)), 0, self.program.steps_per_epoch)
 
 
 class Streamed:

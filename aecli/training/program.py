@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
+from jaxtyping import Int32
 
 from aecli.config.numbers import numbers_of, skeleton_of
+from aecli.data.permutation import shuffled
 from aecli.experiment import Experiment
 from aecli.layout import Layout, layout_of
 from aecli.training.executables import Executable
@@ -42,8 +44,8 @@ class Program:
         self.batch = min(self.skeleton.training.batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch)
         identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
-        self.init, self.order, self.zeros, self.validate = (
-            Executable(name, self._traced(name), identity) for name in ("init", "order", "zeros", "validate")
+        self.init, self.bits, self.zeros, self.validate = (
+            Executable(name, self._traced(name), identity) for name in ("init", "bits", "zeros", "validate")
         )
         self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
         self.one_step = jax.jit(self._traced("step"))
@@ -66,6 +68,12 @@ class Program:
     def _traced(self, name: str) -> Callable[..., Any]:
         return lambda *args: getattr(self.steps, name)(*args)
 
+    def order(self, seed: Any, epoch: Any) -> Int32[np.ndarray, "steps batch"]:
+        """The epoch's rows in the order they are seen, every row once, -1 where the last batch is padded."""
+        rows = shuffled(np.asarray(self.bits(seed, epoch)))
+        padding = self.steps_per_epoch * self.batch - self.rows
+        return np.pad(rows, (0, padding), constant_values=-1).reshape(self.steps_per_epoch, self.batch)
+
     def prepare(self, numbers: dict[str, Any], device: Any) -> None:
         """Have the programs of a training from rows on `device`, before they are there."""
 
@@ -74,12 +82,14 @@ class Program:
 
         seed, step = on(np.zeros((), np.uint32)), on(np.zeros((), np.int32))
         numbers = jax.tree.map(on, numbers)
-        state, order = jax.tree.map(on, (self.init.shapes(seed, numbers), self.order.shapes(seed, step)))
+        state, order = jax.tree.map(
+            on, (self.init.shapes(seed, numbers), np.zeros((self.steps_per_epoch, self.batch), np.int32))
+        )
         data = jax.ShapeDtypeStruct((self.rows, *self.layout.shape), np.float32, sharding=step.sharding)
         with ThreadPoolExecutor() as pool:
             pool.submit(self.chunk.compiled, state, data, order, seed, numbers, step, step)
             self.init.compiled(seed, numbers)
-            self.order.compiled(seed, step)
+            self.bits.compiled(seed, step)
 
 
 def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:

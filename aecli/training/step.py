@@ -14,6 +14,7 @@ import optax
 from jaxtyping import Array, Bool, Float, Int, UInt
 
 from aecli.config.numbers import values_at
+from aecli.data.permutation import shuffles
 from aecli.experiment import Experiment
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
@@ -46,11 +47,13 @@ class Steps:
         names = jax.eval_shape(lambda: self._terms(state, parameters, x, jnp.ones(1, bool), seed, numbers)[1][0])
         return state._replace(sums={name: jnp.float32(0) for name in names})
 
-    def order(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> Int[Array, "steps batch"]:
-        """The epoch's rows in the order they are seen, every row once, -1 where the last batch is padded."""
-        rows = jax.random.permutation(stream_key(seed, ORDER, epoch), self.rows)
-        padding = self.steps_per_epoch * self.batch - self.rows
-        return jnp.pad(rows, (0, padding), constant_values=-1).reshape(self.steps_per_epoch, self.batch)
+    def bits(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> UInt[Array, "rounds rows"]:
+        """What the epoch's rows are sorted by, round after round, as `jax.random.permutation` draws it."""
+        key, rounds = stream_key(seed, ORDER, epoch), [jnp.zeros((0, self.rows), jnp.uint32)]
+        for _ in range(shuffles(self.rows)):
+            key, subkey = jax.random.split(key)
+            rounds.append(jax.random.bits(subkey, (1, self.rows), jnp.uint32))
+        return jnp.concatenate(rounds)
 
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         key = stream_key(seed, STEP, state.step)

@@ -21,6 +21,7 @@ def fit(
     *,
     output: str | Path = "outputs",
     progress: Progress | None = None,
+    figures: bool = True,
 ) -> tuple[Result, Calibration]:
     """Train a config, or the default config on a data file or named set, then find the threshold.
 
@@ -28,9 +29,11 @@ def fit(
     """
     config = as_config(config_or_data)
     check_ready(config, overrides)
-    result = train(config, overrides, output=output, progress=progress)
-    calibration = calibrate(open_trained(result.run), warn=progress.warn if progress else None)
-    return result, calibration
+    result = train(config, overrides, output=output, progress=progress, figures=figures)
+    trained = open_trained(result.run)
+    if result.dataset is not None:
+        trained.dataset = result.dataset  # not read again
+    return result, calibrate(trained, warn=progress.warn if progress else None)
 
 
 def as_config(config_or_data: str | Path | dict[str, Any]) -> str | Path | dict[str, Any]:
