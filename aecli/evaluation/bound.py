@@ -30,7 +30,7 @@ class Bound:
     def __init__(self, trained: Trained):
         self.trained = trained
         self.sides = Moments("elbo", "rate", "distortion")
-        self.codes = Statistics((0,) * trained.autoencoder.model.bottleneck.size)
+        self.codes = Statistics((0,) * trained.model.bottleneck.size)
 
     def add(self, block: Split, first: int) -> None:
         """The next rows."""

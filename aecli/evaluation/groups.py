@@ -30,7 +30,7 @@ class Asked(NamedTuple):
 
 def _objective(trained: Trained, asked: Asked) -> list[Group]:
     """Every term of the objective and, for a stochastic bottleneck, the bound."""
-    bound: list[Group] = [Bound(trained)] if trained.autoencoder.model.bottleneck.stochastic else []
+    bound: list[Group] = [Bound(trained)] if trained.model.bottleneck.stochastic else []
     return [Terms(trained), *bound]
 
 

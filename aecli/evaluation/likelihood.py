@@ -66,7 +66,7 @@ class Likelihood:
 
 
 def _deterministic(trained: Trained) -> str | None:
-    bottleneck = trained.autoencoder.model.bottleneck
+    bottleneck = trained.model.bottleneck
     if bottleneck.stochastic:
         return None
     return f"a {bottleneck.kind} bottleneck is deterministic and has no p(z)"  # pyright: ignore
@@ -74,9 +74,9 @@ def _deterministic(trained: Trained) -> str | None:
 
 def _grey(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> str | None:
     """Whether these rows have no probability: a Bernoulli's known numbers are 0 or 1."""
-    if not trained.autoencoder.objective.reconstruction.binary:
+    if not trained.objective.reconstruction.binary:
         return None
-    values = x.reshape(len(x), -1)[:, trained.autoencoder.layout.numeric]
+    values = x.reshape(len(x), -1)[:, trained.layout.numeric]
     if np.isin(values[~np.isnan(values)], (0, 1)).all():
         return None
     return "a Bernoulli on grey pixels is no likelihood (data.binarize makes them 0 and 1)"

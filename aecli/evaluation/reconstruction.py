@@ -39,7 +39,7 @@ class Reconstruction:
     """
 
     def __init__(self, trained: Trained):
-        self.trained, self.layout = trained, trained.autoencoder.layout
+        self.trained, self.layout = trained, trained.layout
         self.squared = Moments("squared")
         self.columns = Statistics((0,) * len(self.layout.numeric))
         self.fewest, self.most = math.inf, 0.0  # known numbers of a row
@@ -100,7 +100,7 @@ def errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Errors:
 
     from aecli.model.sums import per_example
 
-    layout = trained.autoencoder.layout
+    layout = trained.layout
     category = np.zeros(layout.shape, bool)
     if layout.mixed:
         category[layout.categorical] = True

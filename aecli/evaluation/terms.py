@@ -10,8 +10,7 @@ from jaxtyping import Float
 from aecli.evaluation.metric import Measured
 from aecli.evaluation.moments import Moments
 from aecli.evaluation.noise import TERMS, key_of, numbered
-from aecli.model.objective import penalty_names, units
-from aecli.model.objective import terms as objective_terms
+from aecli.model.spec import penalty_names, units
 from aecli.training.trained import BATCH
 
 if TYPE_CHECKING:
@@ -31,7 +30,7 @@ class Terms:
 
     def __init__(self, trained: Trained):
         self.trained = trained
-        self.units = units(trained.autoencoder)
+        self.units = units(trained.model, trained.objective, mixed=trained.layout.mixed)
         self.shared = shared_terms(trained)
         self.moments = Moments(*self.units, OWN)
 
@@ -66,6 +65,8 @@ def term_values(
     """
 
     def batch(weights: Any, x: Any, seeds: Any, rows: Any, mask: Any) -> Any:
+        from aecli.model.objective import terms as objective_terms  # flax: not needed where the program is kept
+
         key = key_of(seeds[0], TERMS, rows[0] // BATCH)
         return objective_terms(trained.autoencoder, weights, x, key, train=False, mask=mask)[0]
 
@@ -76,11 +77,13 @@ def term_values(
 def charged_apart(trained: Trained) -> bool:
     """Whether the objective charges another rate than KL(q(z|x) || p(z)) of the clean input."""
     rate = trained.weights.numbers.get("objective", {}).get("rate", {})
-    return "free_bits" in rate or trained.autoencoder.objective.corruption.draws
+    return "free_bits" in rate or trained.objective.corruption.draws
 
 
 def shared_terms(trained: Trained) -> dict[str, float]:
     """The weights of those penalties that are one number for the batch or the parameters, by term."""
+    if not trained.objective.penalties:
+        return {}
     import jax
     import jax.numpy as jnp
 
@@ -94,5 +97,5 @@ def shared_terms(trained: Trained) -> dict[str, float]:
         pairs = zip(autoencoder.omegas, each, strict=True)
         return [omega(passed, weights.parameters, own) for omega, own in pairs]
 
-    found = zip(penalty_names(autoencoder), each, jax.eval_shape(values), strict=True)
+    found = zip(penalty_names(trained.objective), each, jax.eval_shape(values), strict=True)
     return {name: float(own["weight"]) for name, own, value in found if value.ndim == 0}

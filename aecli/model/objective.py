@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Pass, Weights
-from aecli.model.spec import term_names
+from aecli.model.spec import penalty_names
 from aecli.model.sums import per_example
 
 Terms = dict[str, Float[Array, " batch"]]
@@ -39,7 +39,8 @@ def terms(
         with jax.named_scope("rate"):
             found["rate"] = _rate(passed, numbers["rate"])
         loss = loss + numbers["rate"]["weight"] * found["rate"]
-    for name, omega, own in zip(penalty_names(autoencoder), autoencoder.omegas, _penalties(numbers), strict=True):
+    names = penalty_names(autoencoder.objective)
+    for name, omega, own in zip(names, autoencoder.omegas, _penalties(numbers), strict=True):
         with jax.named_scope(name):
             value = omega(passed, weights.parameters, own)
         found[name] = jnp.broadcast_to(value, loss.shape)
@@ -50,25 +51,6 @@ def terms(
 def masked_mean(values: Float[Array, " batch"], mask: Bool[Array, " batch"]) -> Float[Array, ""]:
     """The mean over real rows; a row that pads the batch counts for nothing, whatever it holds."""
     return jnp.sum(jnp.where(mask, values, 0)) / jnp.maximum(jnp.sum(mask), 1)
-
-
-def penalty_names(autoencoder: Autoencoder) -> list[str]:
-    """`penalties.<i>.<kind>` of each penalty."""
-    return [name for name in term_names(autoencoder.model, autoencoder.objective) if name.startswith("penalties.")]
-
-
-def units(autoencoder: Autoencoder) -> dict[str, str]:
-    """The unit of each term."""
-    nats = autoencoder.objective.reconstruction.kind != "squared_error"
-    apart = " and, of categories, nats" if autoencoder.layout.mixed and not nats else ""
-    found = {
-        "loss": "weighted sum of the terms, mean over examples",
-        "reconstruction": ("nats" if nats else "squared error") + apart + ", sum over features, mean over examples",
-    }
-    if autoencoder.model.bottleneck.stochastic:
-        found["rate"] = "nats, sum over units, mean over examples"
-    parts = autoencoder.objective.penalties
-    return found | {name: part.unit for name, part in zip(penalty_names(autoencoder), parts, strict=True)}
 
 
 def _reconstruction(autoencoder: Autoencoder, passed: Pass, numbers: dict[str, Any]) -> Float[Array, " batch"]:

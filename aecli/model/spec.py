@@ -94,7 +94,25 @@ def idle(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...]
     return [(("objective", "rate", key), f"{text}: remove it, or use a stochastic one, e.g. gaussian") for key in asked]
 
 
+def penalty_names(objective: Objective) -> list[str]:
+    """`penalties.<i>.<kind>` of each penalty."""
+    return [f"penalties.{i}.{penalty.kind}" for i, penalty in enumerate(objective.penalties)]
+
+
 def term_names(model: Model, objective: Objective) -> list[str]:
     """The names of the objective's terms, `loss` first."""
     rate = ["rate"] if model.bottleneck.stochastic else []
-    return ["loss", "reconstruction", *rate, *(f"penalties.{i}.{p.kind}" for i, p in enumerate(objective.penalties))]
+    return ["loss", "reconstruction", *rate, *penalty_names(objective)]
+
+
+def units(model: Model, objective: Objective, *, mixed: bool) -> dict[str, str]:
+    """The unit of each term; `mixed`: of rows that have categories too."""
+    nats = objective.reconstruction.kind != "squared_error"
+    apart = " and, of categories, nats" if mixed and not nats else ""
+    found = {
+        "loss": "weighted sum of the terms, mean over examples",
+        "reconstruction": ("nats" if nats else "squared error") + apart + ", sum over features, mean over examples",
+    }
+    if model.bottleneck.stochastic:
+        found["rate"] = "nats, sum over units, mean over examples"
+    return found | {name: part.unit for name, part in zip(penalty_names(objective), objective.penalties, strict=True)}

@@ -86,7 +86,7 @@ def _moments(trained: Trained) -> tuple[Float[np.ndarray, " size"], Float[np.nda
 def _misfit(trained: Trained, mean: np.ndarray, variance: np.ndarray) -> float:
     from aecli.model.distributions import Normal
 
-    prior = trained.autoencoder.model.bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
+    prior = trained.model.bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
     with np.errstate(divide="ignore", invalid="ignore"):
         gaussian = Normal(mean.astype(np.float32), np.log(variance).astype(np.float32))  # pyright: ignore
     return float(np.asarray(prior.rate(gaussian), np.float64).mean())

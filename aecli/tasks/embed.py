@@ -89,7 +89,7 @@ def _columns(suffix: str, block: Split, codes: Float32[np.ndarray, " rows size"]
 
 
 def _check_draws(trained: Trained, stochastic: bool) -> None:
-    bottleneck = trained.autoencoder.model.bottleneck
+    bottleneck = trained.model.bottleneck
     if stochastic and not bottleneck.stochastic:
         text = f"the {bottleneck.kind} bottleneck is deterministic: it has nothing to draw"  # pyright: ignore
         raise UserError(Problem(text, hint="leave --stochastic out"))

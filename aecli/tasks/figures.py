@@ -110,13 +110,14 @@ def _places(trained: Trained, split: str, data: str | Path | None, output: Path 
 
 
 def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
-    from aecli.model.objective import units
+    from aecli.model.spec import units
 
     records = Metrics(trained.run.metrics).read()
     if not records:
         return None  # no epoch was asked for
     path = folder / "curves.png"
-    return figures.curves(records, path, units=units(trained.autoencoder), title=f"{name}: objective and its terms")
+    told = units(trained.model, trained.objective, mixed=trained.layout.mixed)
+    return figures.curves(records, path, units=told, title=f"{name}: objective and its terms")
 
 
 def _codes(trained: Trained, rows: Split, folder: Path, title: str) -> Path:

@@ -137,7 +137,7 @@ def traverse(trained: Trained, steps: int = 9, output: str | Path | None = None)
     """
     path = _checked(trained, output)
     _at_least("steps", steps, 2)
-    _affordable(trained, steps * min(MOST_UNITS, trained.autoencoder.model.bottleneck.size))
+    _affordable(trained, steps * min(MOST_UNITS, trained.model.bottleneck.size))
     known = training_codes(trained)
     units = np.argsort(-known.var(axis=0, dtype=np.float64), kind="stable")[:MOST_UNITS]
     codes = np.tile(known.mean(axis=0, dtype=np.float64), (len(units), steps, 1))
@@ -157,7 +157,7 @@ def manifold(trained: Trained, steps: int = 20, output: str | Path | None = None
     """
     path = _checked(trained, output)
     _at_least("steps", steps, 2)
-    size = trained.autoencoder.model.bottleneck.size
+    size = trained.model.bottleneck.size
     if size != 2:
         text = f"a map needs a code of two units: this one has {size}"
         raise UserError(Problem(text, hint="train with model.bottleneck.size=2, or use --traverse"))
@@ -187,7 +187,7 @@ def _checked(trained: Trained, output: str | Path | None) -> Path | None:
 
 def _affordable(trained: Trained, rows: int) -> None:
     """UserError where so many rows are more than the machine's memory holds: asked before the first is drawn."""
-    size = prod(trained.features.shape) + trained.autoencoder.model.bottleneck.size
+    size = prod(trained.features.shape) + trained.model.bottleneck.size
     needed, there = 8 * rows * size, os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if needed > there:
         text = f"{rows:,} rows need {needed / 2**30:,.0f} GiB of memory, and this machine has {there / 2**30:,.0f}"
@@ -200,7 +200,7 @@ def _at_least(name: str, value: int, least: int) -> None:
 
 
 def _sampler(trained: Trained, name: str) -> str:
-    bottleneck = trained.autoencoder.model.bottleneck
+    bottleneck = trained.model.bottleneck
     has_prior = bottleneck.stochastic and hasattr(bottleneck, "prior")
     if name not in SAMPLERS:
         raise UserError(Problem(f"no sampler is called '{name}'", hint=did_you_mean(name, SAMPLERS)))
@@ -213,7 +213,7 @@ def _sampler(trained: Trained, name: str) -> str:
 def _prior_codes(trained: Trained, count: int, seed: int) -> Float32[np.ndarray, " count size"]:
     from aecli.training.keys import SAMPLING, stream_key
 
-    bottleneck = trained.autoencoder.model.bottleneck
+    bottleneck = trained.model.bottleneck
     prior = bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
     return np.asarray(prior.sample(stream_key(seed, SAMPLING), count, bottleneck.size))
 

@@ -12,19 +12,21 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from aecli.training.executables import Executable
+
 MOST, VALUES = 64, 2**21  # batches and numbers of a call, at most, but for one batch
 CALL = 0.2  # seconds that a call may take, about: a signal waits for its end
 
 
 class Looped:
-    """function(weights, *arrays) over batches of rows, several to a call.
+    """function(weights, *arrays) over batches of rows, several to a call; `identity` tells it from all others.
 
     Every batch is one and the same computation: a row's result depends neither on how many rows there are nor on where.
     """
 
-    def __init__(self, function: Callable[..., Any], batch: int):
-        self.batch, self.one = batch, jax.jit(function)  # traced once, for its shapes and for the loop
-        self.run = jax.jit(self._run)
+    def __init__(self, function: Callable[..., Any], batch: int, identity: str):
+        self.batch, self.one = batch, Executable("one", function, identity)  # traced once, for shapes and loop
+        self.run = Executable("looped", self._run, f"{identity}\n{batch}")
 
     def __call__(self, weights: Any, *arrays: np.ndarray) -> Any:
         """One batch, then as many at a time as the clock lets; results as numpy arrays, [rows, ...]."""
@@ -42,7 +44,7 @@ class Looped:
     def held(self, weights: Any, arrays: Sequence[np.ndarray]) -> int:
         """Batches that a call has room for: a power of two, lest every number of rows be a program of its own."""
         given = [jax.ShapeDtypeStruct((self.batch, *a.shape[1:]), a.dtype) for a in arrays]
-        numbers = sum(math.prod(a.shape) for a in (*given, *jax.tree.leaves(jax.eval_shape(self.one, weights, *given))))
+        numbers = sum(math.prod(a.shape) for a in (*given, *jax.tree.leaves(self.one.shapes(weights, *given))))
         room, wanted = min(MOST, VALUES // max(1, numbers)), max(1, -(-len(arrays[0]) // self.batch))
         return 2 ** max(0, min(room.bit_length() - 1, (wanted - 1).bit_length()))
 

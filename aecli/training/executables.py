@@ -19,6 +19,7 @@ from threading import Lock
 from typing import Any, NamedTuple
 
 import jax
+import numpy as np
 from jax.core import Tracer
 from jax.experimental.compilation_cache import compilation_cache
 from jax.experimental.serialize_executable import deserialize_and_load, serialize
@@ -45,7 +46,7 @@ class Kept(NamedTuple):
     """What a file holds: the shapes of what a program gives, and the program as JAX serialises it."""
 
     shapes: Any
-    program: tuple[bytes, Any, Any]
+    program: tuple[bytes, Any, Any] | None  # None before it was compiled
 
 
 class Executable:
@@ -56,8 +57,11 @@ class Executable:
     """
 
     def __init__(self, name: str, function: Callable[..., Any], identity: str, *, donate: tuple[int, ...] = ()):
-        function.__name__ = name
-        self.jitted = jax.jit(function, donate_argnums=donate)
+        def called(*args: Any) -> Any:
+            return function(*args)
+
+        called.__name__ = name
+        self.jitted = jax.jit(called, donate_argnums=donate)
         self.identity = f"{identity}\n{name} {donate}"
         self._made: dict[Any, Any] = {}
         self._files: dict[Any, Kept | None] = {}
@@ -75,14 +79,19 @@ class Executable:
     def shapes(self, *args: Any) -> Any:
         """What it gives for arguments like these, as `jax.eval_shape` describes it; of what is kept, as kept."""
         file = self._file(*args)
-        return jax.eval_shape(self.jitted, *args) if file is None else file.shapes
+        if file is None:
+            file = self._files[_like(args)] = Kept(jax.eval_shape(self.jitted, *args), None)
+            path = self._path(*args)
+            if path is not None:
+                _keep(path, file)
+        return file.shapes
 
     def compiled(self, *args: Any) -> Any:
         """The program for arguments like these (arrays, or `jax.ShapeDtypeStruct`s with a sharding)."""
         like = _like(args)
         if like not in self._made:
             file = self._file(*args)
-            loaded = None if file is None else _loaded(file, _device(args))
+            loaded = None if file is None or file.program is None else _loaded(file.program, _device(args))
             self._made[like] = self._compiled(*args) if loaded is None else loaded
         return self._made[like]
 
@@ -93,7 +102,11 @@ class Executable:
         with _COMPILING, _without_cache():
             made = self.jitted.lower(*args).compile()
         note(misses=1)
-        _keep(path, made)
+        shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), made.out_info)
+        try:
+            _keep(path, Kept(shapes, serialize(made)))
+        except (ValueError, NotImplementedError):
+            note(unkept=1)
         return made
 
     def _file(self, *args: Any) -> Kept | None:
@@ -122,7 +135,7 @@ class Executable:
 def _like(args: Any) -> Any:
     """What tells arguments that need another program apart."""
     leaves, tree = jax.tree.flatten(args)
-    return str(tree), tuple((tuple(leaf.shape), str(leaf.dtype)) for leaf in leaves), str(_device(args))
+    return str(tree), tuple((np.shape(leaf), str(jax.dtypes.result_type(leaf))) for leaf in leaves), str(_device(args))
 
 
 def _device(args: Any) -> Any:
@@ -154,6 +167,8 @@ def _code() -> str:
 def _read(path: Path) -> Kept | None:
     """A file's content, or None where there is none or it is not what was written (which is counted)."""
     try:
+        if hasattr(os, "getuid") and path.stat().st_uid != os.getuid():
+            return None  # it is run as code: another's is not taken
         raw = path.read_bytes()
         os.utime(path)
     except OSError:
@@ -165,10 +180,10 @@ def _read(path: Path) -> Kept | None:
     return Kept(*pickle.loads(body))  # noqa: S301 (no less to be trusted than the machine code that it holds)
 
 
-def _loaded(file: Kept, device: Any) -> Any:
-    """The program in a file, or None where XLA does not take it (which is counted)."""
+def _loaded(program: tuple[bytes, Any, Any], device: Any) -> Any:
+    """The program that a file holds, or None where XLA does not take it (which is counted)."""
     try:
-        found = deserialize_and_load(*file.program, backend=device.client, execution_devices=[device])
+        found = deserialize_and_load(*program, backend=device.client, execution_devices=[device])
     except Exception:  # XLA raises what it likes; compiled anew, and said
         note(damaged=1)
         return None
@@ -176,15 +191,14 @@ def _loaded(file: Kept, device: Any) -> Any:
     return found
 
 
-def _keep(path: Path, made: Any) -> None:
+def _keep(path: Path, content: Kept) -> None:
     """Write it for later processes, at most ROOM bytes in all: what cannot be written is compiled again next time."""
-    shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), made.out_info)
     try:
-        body = pickle.dumps((shapes, serialize(made)))
+        body = pickle.dumps(tuple(content))
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         write_whole(path, hashlib.sha256(body).digest() + body)
         _prune(path.parent)
-    except (OSError, UserError, ValueError, NotImplementedError):
+    except (OSError, UserError):
         note(unkept=1)
 
 

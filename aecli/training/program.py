@@ -43,7 +43,7 @@ class Program:
         self.skeleton, self.layout, self.rows = recipe.skeleton, recipe.layout, recipe.rows
         self.batch = min(self.skeleton.training.batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch)
-        identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
+        self.identity = identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
         self.init, self.bits, self.zeros, self.validate = (
             Executable(name, self._traced(name), identity) for name in ("init", "bits", "zeros", "validate")
         )

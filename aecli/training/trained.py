@@ -29,7 +29,9 @@ from aecli.training.program import Program, program
 from aecli.training.state import State
 
 if TYPE_CHECKING:
+    from aecli.layout import Layout
     from aecli.model.autoencoder import Autoencoder
+    from aecli.model.spec import Model, Objective
 
 BLOCK = 8192  # rows read at a time from what is streamed, at most,
 BLOCK_VALUES = 2**23  # and numbers, but for a batch of rows
@@ -52,6 +54,21 @@ class Trained:
     def autoencoder(self) -> Autoencoder:
         """The pure functions."""
         return self.program.autoencoder
+
+    @property
+    def model(self) -> Model:
+        """What the autoencoder is built from: its swept numbers are in `weights`, and NaN here."""
+        return self.program.skeleton.model
+
+    @property
+    def objective(self) -> Objective:
+        """What it was trained on, likewise."""
+        return self.program.skeleton.objective
+
+    @property
+    def layout(self) -> Layout:
+        """What a row is to it."""
+        return self.program.layout
 
     @cached_property
     def dataset(self) -> Dataset:
@@ -110,8 +127,14 @@ class Trained:
         return str(data), row_blocks(data, self.features, self.experiment.data, size)
 
     def mapped(self, name: str, function: Callable[..., Any], *arrays: np.ndarray, batch: int = BATCH) -> Any:
-        """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays."""
-        return self._jitted.setdefault(name, Looped(function, batch))(self.weights, *arrays)
+        """function(weights, *arrays) over batches of rows, compiled once under `name`; results as numpy arrays.
+
+        The name must tell all that the function depends on besides `autoencoder` and its arguments: what is compiled
+        is kept under it for later processes.
+        """
+        if name not in self._jitted:
+            self._jitted[name] = Looped(function, batch, f"{name}\n{self.program.identity}")
+        return self._jitted[name](self.weights, *arrays)
 
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The mean codes [rows, size] of x."""

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from aecli.config.numbers import numbers_of, skeleton_of, values_at
-from aecli.model.objective import terms, units
+from aecli.model.objective import terms
+from aecli.model.spec import units
 from tests.helpers import SHAPE, built, experiment, images
 
 MASK = jnp.ones(5, bool)
@@ -34,7 +35,7 @@ def test_loss_is_the_weighted_sum():
         + 0.01 * found["penalties.0.weight_l1"] + 0.2 * found["penalties.1.contractive"]
     )  # fmt: skip
     np.testing.assert_allclose(found["loss"], total, rtol=1e-6)
-    assert set(units(autoencoder)) == set(found)
+    assert set(units(autoencoder.model, autoencoder.objective, mixed=autoencoder.layout.mixed)) == set(found)
 
 
 def test_many_penalties_keep_their_order():

@@ -22,7 +22,7 @@ def applied(count: int, width: int = 3) -> tuple[dict[str, np.ndarray], np.ndarr
     rng = np.random.default_rng(0)
     weights, x, y = rng.normal(size=(width, 2)), rng.normal(size=(count, width)), rng.normal(size=count)
     weights, x, y = (a.astype(np.float32) for a in (weights, x, y))
-    return Looped(function, BATCH)(weights, x, y), weights, x, y
+    return Looped(function, BATCH, "dot and sum")(weights, x, y), weights, x, y
 
 
 @pytest.mark.parametrize("count", [0, 1, 3, 4, 5, BATCH * 3, BATCH * MOST, BATCH * MOST * 2 + 7])
@@ -36,14 +36,14 @@ def test_every_row_once(count):
 def test_a_row_does_not_depend_on_where_it_is():
     rng = np.random.default_rng(1)
     weights, x = rng.normal(size=(30, 64)).astype(np.float32), rng.normal(size=(1000, 30)).astype(np.float32)
-    run = Looped(lambda w, a: jnp.tanh(a @ w) @ w.T, 32)
+    run = Looped(lambda w, a: jnp.tanh(a @ w) @ w.T, 32, "tanh")
     whole = run(weights, x)
     for start, stop in ((0, 1), (37, 410), (991, 1000)):
         assert np.array_equal(run(weights, x[start:stop]), whole[start:stop])
 
 
 def test_calls_grow_while_they_are_quick_and_shrink_when_slow(monkeypatch):
-    given, looped = [], Looped(lambda w, a: a, BATCH)
+    given, looped = [], Looped(lambda w, a: a, BATCH, "test")
 
     def run(weights, count, x):
         given.append(int(count))
@@ -60,13 +60,14 @@ def test_calls_grow_while_they_are_quick_and_shrink_when_slow(monkeypatch):
 
 
 def test_a_call_is_bounded_by_batches_and_by_numbers_in_and_out():
-    looped = Looped(lambda w, a: a, 512)
+    looped = Looped(lambda w, a: a, 512, "test")
     assert looped.held(0.0, [np.zeros((10**6, 1))]) == MOST
     assert looped.held(0.0, [np.zeros((1000, 1))]) == 2
     assert looped.held(0.0, [np.zeros((0, 1))]) == 1
     assert looped.held(0.0, [np.broadcast_to(np.float32(0), (10**5, 784))]) == 2
     assert looped.held(0.0, [np.broadcast_to(np.float32(0), (1000, 10**7))]) == 1
-    wide = Looped(lambda w, a: a @ jnp.zeros((2, 180_000)), 512)  # a decoder of large images: its output is what counts
+    # a decoder of large images: its output is what counts
+    wide = Looped(lambda w, a: a @ jnp.zeros((2, 180_000)), 512, "wide")
     assert wide.held(0.0, [np.zeros((10**4, 2), np.float32)]) == 1
     assert VALUES >= 512 * 2 * 784 * 2
 
@@ -78,5 +79,5 @@ def test_one_trace_serves_shapes_and_loop():
         traced.append(1)
         return a * w
 
-    Looped(counted, BATCH)(np.float32(2), np.ones((20, 3), np.float32))
+    Looped(counted, BATCH, "counted")(np.float32(2), np.ones((20, 3), np.float32))
     assert len(traced) == 1

@@ -105,7 +105,7 @@ def calibrate(
     if arrays is None:
         arrays = _fitted(trained, kind)
         keep(path, key, arrays)
-    found = _restored(kind, rate, arrays, trained.autoencoder.layout)
+    found = _restored(kind, rate, arrays, trained.layout)
     if warn:
         for text in found.notes:
             warn(text)
@@ -134,7 +134,7 @@ def _fitted(trained: Trained, kind: str) -> dict[str, Any]:
     """Everything that needs the training or the calibration rows, by the names it is kept under."""
     normal, rows = held_out_normals(trained), training_rows(trained)
     latent = Latent.fit(trained.encode(rows)) if kind == "latent_distance" else None
-    baselines = Baselines.fit(rows, trained.autoencoder.model.bottleneck.size, trained.autoencoder.layout)
+    baselines = Baselines.fit(rows, trained.model.bottleneck.size, trained.layout)
     usual = usual_losses(trained, normal) if kind == "reconstruction" else None
     arrays: dict[str, Any] = {"scores": np.sort(row_scores(trained, kind, normal, latent, usual))}
     arrays |= {} if usual is None else {"usual": usual}

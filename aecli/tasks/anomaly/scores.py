@@ -55,7 +55,7 @@ def check_kind(trained: Trained, kind: str) -> None:
     """UserError for a score that there is not, or that this model cannot give."""
     if kind not in get_args(Kind):
         raise UserError(Problem(f"no anomaly score is called '{kind}'", hint=did_you_mean(kind, get_args(Kind))))
-    if kind == "likelihood" and not trained.autoencoder.model.bottleneck.stochastic:
+    if kind == "likelihood" and not trained.model.bottleneck.stochastic:
         text = "the score 'likelihood' needs a stochastic bottleneck: this code has no density"
         raise UserError(Problem(text, hint="use reconstruction or latent_distance, or train bottleneck: gaussian"))
 
@@ -84,7 +84,7 @@ def row_scores(
 
 def usual_losses(trained: Trained, x: Float32[np.ndarray, " rows columns"]) -> Float32[np.ndarray, " columns"] | None:
     """The mean loss of each column of a table over those of the rows that know it; None for images."""
-    if not trained.autoencoder.layout.table:
+    if not trained.layout.table:
         return None
     total, known = np.zeros(x.shape[1]), np.zeros(x.shape[1])
     for start in range(0, len(x), ROWS_AT_ONCE):

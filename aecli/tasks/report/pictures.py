@@ -95,7 +95,7 @@ def worst_rows(trained: Trained, rows: Split, seen: Sample) -> WorstRows | None:
     names, before, after = columns(trained), values(trained, seen.x[at]), values(trained, seen.x_hat[at])
     largest = [np.argsort(-row, kind="stable")[:CELLS] for row in errors]
     cells = [[(names[j], before[i][j], after[i][j]) for j in order if errors[i][j]] for i, order in enumerate(largest)]
-    mixed = trained.autoencoder.layout.mixed
+    mixed = trained.layout.mixed
     unit = "squared error, sum over features, in the scale the model sees" + (", and 1 for a wrong category" * mixed)
     return WorstRows(unit, named(rows, seen.index[at]), [float(e) for e in seen.errors[at]], cells)
 

@@ -98,7 +98,7 @@ def cell_errors(
     """Flattened: (x - x_hat)^2 of a number, 0 or 1 of a category that is right or wrong, 0 of a hole."""
     x, x_hat = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (x, x_hat))
     found = np.square(x - x_hat)
-    category = trained.autoencoder.layout.categorical
+    category = trained.layout.categorical
     found[:, category] = x[:, category] != x_hat[:, category]
     found[np.isnan(x)] = 0.0
     return np.nan_to_num(found, nan=np.inf, posinf=np.inf)

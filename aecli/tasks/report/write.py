@@ -74,7 +74,7 @@ def report(
 
 def content(trained: Trained, points: int = POINTS, say: Callable[[str], None] = lambda text: None) -> RunContent:
     """Everything a report shows of a run: on its test split, else validation, else train."""
-    from aecli.model.objective import units
+    from aecli.model.spec import units
     from aecli.tasks.evaluate import evaluate
     from aecli.tasks.report import pictures
     from aecli.tasks.report.anomalies import anomalies
@@ -90,10 +90,11 @@ def content(trained: Trained, points: int = POINTS, say: Callable[[str], None] =
     walks, note = pictures.walks(trained, codes)
     verdict, reason = anomalies(trained, rows)
     terms = terms_of(Metrics(run.metrics).read())
+    told = units(trained.model, trained.objective, mixed=trained.layout.mixed)
     return RunContent(
         name=trained.experiment.name, stamp=run.path.name, summary=_summary(trained, measured), record=run.record,
         config=trained.experiment.model_dump(mode="json"), yaml=run.config_text, split=name, step=trained.step,
-        metrics=measured, curves=terms, units=units(trained.autoencoder), best_epoch=best_epoch(terms),
+        metrics=measured, curves=terms, units=told, best_epoch=best_epoch(terms),
         examples=pictures.examples(trained, rows, seen), worst=pictures.worst_rows(trained, rows, seen),
         columns=table, samples=sheet, plane=pictures.plane(trained, codes), walks=walks, walk_note=note,
         code_map=found, code_histogram=code_histogram(rows, codes), anomalies=verdict,
