@@ -44,7 +44,7 @@ def evaluate(
     if not 1 <= importance_samples <= MOST_DRAWS:
         hint = f"give a number from 1 to {MOST_DRAWS}"
         raise UserError(Problem(f"{importance_samples} importance samples cannot be drawn", None, hint))
-    name, blocks = trained.blocks(data, split, rows_of_block(math.prod(trained.features.shape)))
+    name, blocks = trained.blocks(data, split, rows_of_block(math.prod(trained.layout.shape)))
     drift = Drift(trained.features) if data is not None else None
     asked = Asked(importance_samples, training=data is None and name == "train")
     rows, (found, notes) = measure(trained, _seen(name, blocks, drift), groups, asked, say)

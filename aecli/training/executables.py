@@ -128,14 +128,20 @@ class Executable:
         ):
             return None
         place = f"{device.platform} {device.id} {device.device_kind} {device.client.platform_version}"
-        text = "\n".join((self.identity, repr(_like(args)), place, _settings(), _code()))
+        tree, leaves, _ = _like(args)
+        shapes = [f"{shape} {kind}" for shape, kind in leaves]
+        text = "\n".join((self.identity, str(tree), *shapes, place, _settings(), _code()))
         return programs_folder() / hashlib.sha256(text.encode()).hexdigest()
 
 
-def _like(args: Any) -> Any:
-    """What tells arguments that need another program apart."""
+def _like(args: Any) -> tuple[Any, tuple[tuple[Any, Any], ...], Any]:
+    """What tells arguments that need another program apart: their tree, shapes and types, and device."""
     leaves, tree = jax.tree.flatten(args)
-    return str(tree), tuple((np.shape(leaf), str(jax.dtypes.result_type(leaf))) for leaf in leaves), str(_device(args))
+    return tree, tuple((np.shape(leaf), _type(leaf)) for leaf in leaves), _device(args)
+
+
+def _type(leaf: Any) -> Any:
+    return leaf.dtype if hasattr(leaf, "dtype") else jax.dtypes.result_type(leaf)
 
 
 def _device(args: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -30,7 +31,8 @@ def build(shape: tuple[int, ...] | Layout, model: dict[str, Any], objective: dic
     parameters, variables = autoencoder.init(jax.random.key(seed))
     weights = Weights(parameters, variables, values_at_end(numbers_of(experiment, 100)))
     run: Any = SimpleNamespace(path=Path("outputs/some/run"))
-    program: Any = SimpleNamespace(autoencoder=autoencoder)
+    own = {"identity": secrets.token_hex(), "layout": autoencoder.layout, "skeleton": skeleton}
+    program: Any = SimpleNamespace(autoencoder=autoencoder, **own)
     features: Any = None
     return Trained(run, experiment, features, weights, 0, program)
 

@@ -48,7 +48,7 @@ def test_the_programs_are_there_when_the_rows_are(monkeypatch):
     remember(loaded.experiment, dataset)
     ahead(loaded).join()
     made: Program = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
-    for part in (made.init, made.order, made.chunk):
+    for part in (made.init, made.bits, made.chunk):
         assert len(part._made) == 1
     before = compiled()
     monkeypatch.setattr(Program, "steps", property(lambda self: pytest.fail("traced")))
