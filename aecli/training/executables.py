@@ -39,6 +39,7 @@ _IRRELEVANT = (
 )
 
 
+_FEW: dict[str, Any] = {"xla_backend_optimization_level": 1}
 _COMPILING = Lock()
 
 
@@ -53,16 +54,20 @@ class Executable:
     """A function that is compiled once for each shape of its arguments and device, here or by an earlier process.
 
     `name` and `identity` tell all that it depends on besides arguments and aecli's own code. Nothing is kept on disk
-    before `use_cache`, nor what runs on several devices. Within a trace it is `jax.jit` of the function.
+    before `use_cache`, nor what runs on several devices. Within a trace it is `jax.jit` of the function. What runs but
+    `once` is compiled with fewer optimisations on a CPU: the same results, bit for bit, in a fraction of the time.
     """
 
-    def __init__(self, name: str, function: Callable[..., Any], identity: str, *, donate: tuple[int, ...] = ()):
+    def __init__(
+        self, name: str, function: Callable[..., Any], identity: str, *, donate: tuple[int, ...] = (),
+        once: bool = False,
+    ):  # fmt: skip
         def called(*args: Any) -> Any:
             return function(*args)
 
         called.__name__ = name
         self.jitted = jax.jit(called, donate_argnums=donate)
-        self.identity = f"{identity}\n{name} {donate}"
+        self.identity, self.once = f"{identity}\n{name} {donate} {once}", once
         self._made: dict[Any, Any] = {}
         self._files: dict[Any, Kept | None] = {}
 
@@ -96,11 +101,12 @@ class Executable:
         return self._made[like]
 
     def _compiled(self, *args: Any) -> Any:
-        path = self._path(*args)
+        path, device = self._path(*args), _device(args)
+        options = _FEW if self.once and device is not None and device.platform == "cpu" else None
         if path is None:
-            return self.jitted.lower(*args).compile()
+            return self.jitted.lower(*args).compile(compiler_options=options)
         with _COMPILING, _without_cache():
-            made = self.jitted.lower(*args).compile()
+            made = self.jitted.lower(*args).compile(compiler_options=options)
         note(misses=1)
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), made.out_info)
         try:

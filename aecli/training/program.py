@@ -44,8 +44,9 @@ class Program:
         self.batch = min(self.skeleton.training.batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch)
         self.identity = identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
-        self.init, self.bits, self.zeros, self.validate = (
-            Executable(name, self._traced(name), identity) for name in ("init", "bits", "zeros", "validate")
+        self.init = Executable("init", self._traced("init"), identity, once=True)
+        self.bits, self.zeros, self.validate = (
+            Executable(name, self._traced(name), identity) for name in ("bits", "zeros", "validate")
         )
         self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
         self.one_step = jax.jit(self._traced("step"))

@@ -151,6 +151,16 @@ def test_a_donated_argument_is_given_up_by_what_was_kept_too():
         assert x.is_deleted()
 
 
+def test_what_runs_once_gives_the_same_bits():
+    def drawn(seed):
+        return {n: jax.random.normal(jax.random.fold_in(jax.random.key(seed), n), (n, 7)) for n in (3, 30)}
+
+    seed = np.uint32(4)
+    much, little = (Executable("drawn", drawn, "one", once=once)(seed) for once in (False, True))
+    for n in (3, 30):
+        np.testing.assert_array_equal(much[n], little[n])
+
+
 def test_within_a_trace_it_is_the_function(cache):
     made = Executable("halved", halved, "one")
     slope = jax.jit(jax.grad(lambda x: made(x)["half"].sum()))(X)
