@@ -115,6 +115,7 @@ def _counted() -> Compiled:
     return found
 
 
+@lru_cache(maxsize=1)
 def _processor() -> str:
     """What this machine's processor can do, as the system tells it."""
     info = Path("/proc/cpuinfo")

@@ -26,7 +26,7 @@ from jax.experimental.serialize_executable import deserialize_and_load, serializ
 
 from aecli.config.problems import UserError
 from aecli.runs.files import write_whole
-from aecli.training.devices import note, programs_folder
+from aecli.training.devices import cache_folder, note, programs_folder
 
 ROOM = 2**29  # bytes of kept programs; the longest unused go first
 _DIGEST = 32
@@ -133,7 +133,9 @@ class Executable:
             or jax.process_count() > 1
         ):
             return None
-        place = f"{device.platform} {device.id} {device.device_kind} {device.client.platform_version}"
+        place = (
+            f"{cache_folder().name} {device.platform} {device.id} {device.device_kind} {device.client.platform_version}"
+        )
         tree, leaves, _ = _like(args)
         shapes = [f"{shape} {kind}" for shape, kind in leaves]
         text = "\n".join((self.identity, str(tree), *shapes, place, _settings(), _code()))

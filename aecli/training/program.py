@@ -88,9 +88,10 @@ class Program:
         )
         data = jax.ShapeDtypeStruct((self.rows, *self.layout.shape), np.float32, sharding=step.sharding)
         with ThreadPoolExecutor() as pool:
-            pool.submit(self.chunk.compiled, state, data, order, seed, numbers, step, step)
+            chunk = pool.submit(self.chunk.compiled, state, data, order, seed, numbers, step, step)
             self.init.compiled(seed, numbers)
             self.bits.compiled(seed, step)
+            chunk.result()
 
 
 def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:

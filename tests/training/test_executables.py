@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from aecli.training import executables
+from aecli.training import devices, executables
 from aecli.training.devices import compiled, use_cache
 from aecli.training.executables import Executable
 
@@ -74,6 +74,13 @@ def test_other_settings_and_other_code_are_other_programs(monkeypatch):
     assert os_flags in executables._settings()
     _, flags = counted(Executable("halved", halved, "one"), X)
     assert [c.misses for c in (same, code, flags)] == [0, 1, 1]
+
+
+def test_another_processor_s_programs_are_not_taken(monkeypatch):
+    Executable("halved", halved, "one")(X)
+    monkeypatch.setattr(devices, "_processor", lambda: "avx9")
+    _, made = counted(Executable("halved", halved, "one"), X)
+    assert (made.hits, made.misses) == (0, 1)
 
 
 def test_the_code_s_hash_is_that_of_every_file_of_the_package(monkeypatch, tmp_path):

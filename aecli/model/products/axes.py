@@ -14,7 +14,7 @@ import numpy as np
 
 from aecli.model.products.windows import Matrix, Windows
 
-POINTS = (0, 1, -1, 2)  # and infinity: small, for rounding errors grow with their powers
+POINTS = (0, 1, -1, -2)  # and infinity: small, for rounding errors grow with their powers
 
 
 @dataclass(frozen=True)
