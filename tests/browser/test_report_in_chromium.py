@@ -248,29 +248,57 @@ def test_text_of_users_runs_nothing(shown, text):
     assert page.evaluate("window.hacked") is None
 
 
+PAINTED = """() => {
+  // Count the marks that are painted, and the frames, of the map alone.
+  const view = window.aecliCharts.get("map-0");
+  for (const tool of view.model.toolbar.tools) tool.active = tool.type === "PanTool";
+  window.painted_ = 0;
+  for (const name of ["rect", "fillRect", "arc"]) {
+    const draw = CanvasRenderingContext2D.prototype[name];
+    CanvasRenderingContext2D.prototype[name] = function (...where) { painted_ += 1; return draw.apply(this, where); };
+  }
+  window.frames_ = [];
+  let last = [performance.now(), 0];
+  const tick = (now) => {
+    frames_.push([now - last[0], painted_ - last[1]]);
+    last = [now, painted_];
+    requestAnimationFrame(tick);
+  };
+  requestAnimationFrame(tick);
+}"""
+
+WHOLE = """() => new Promise((found) => {
+  const look = () => {
+    const whole = frames_.find(([_, marks]) => marks >= 90_000);
+    whole ? found(whole[0]) : setTimeout(look, 50);
+  };
+  look();
+})"""  # milliseconds of the first frame that paints nearly all points
+
+
 def test_a_hundred_thousand_points_stay_smooth(shown):
-    """Half of the frames of a drag within 100 ms: two cores without a GPU take 20, and 230 where nothing is thinned."""
+    """No frame of a drag paints more than a fortieth of the points; all of them are painted before and after it.
+
+    Counted, for how long a frame takes is the machine's affair: here 15 ms for 2,000 marks and 230 for 100,000. The
+    machine is its own measure: a frame of the drag takes less than half of one that paints them all.
+    """
     page = shown(contents.images(code_map=contents.code_map(100_000)))
     x, y = places(page)[0]
-    page.evaluate(
-        """() => {
-          const view = window.aecliCharts.get("map-0");
-          for (const tool of view.model.toolbar.tools) tool.active = tool.type === "PanTool";
-          window.frames_ = [];
-          let last = performance.now();
-          const tick = (now) => { frames_.push(now - last); last = now; requestAnimationFrame(tick); };
-          requestAnimationFrame(tick);
-        }"""
-    )
+    page.evaluate(PAINTED)
     page.mouse.move(x, y)
     page.mouse.down()
     page.evaluate("frames_.length = 0")
     for step in range(40):
         page.mouse.move(x + 3 * step, y + step)
         page.wait_for_timeout(16)
-    frames = sorted(page.evaluate("frames_"))
+    dragged = sorted(page.evaluate("frames_"))
+    page.evaluate("frames_.length = 0")
     page.mouse.up()
-    assert frames[len(frames) // 2] < 100
+    whole = page.evaluate(WHOLE)
+    moving = [took for took, marks in dragged if marks >= 1_000]
+    assert len(moving) >= 10
+    assert max(marks for _, marks in dragged) <= 2_500
+    assert moving[len(moving) // 2] < whole / 2
 
 
 @pytest.mark.parametrize("width", [1280, 390])

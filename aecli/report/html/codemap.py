@@ -1,8 +1,8 @@
 """The interactive map of the code: Bokeh's JSON for the points, and what the page's script knows of them.
 
 Drawn on a canvas, not with WebGL: Bokeh's WebGL writes JavaScript from text while it runs, which would need
-'unsafe-eval' in the page's security policy. While the map is dragged one point in twenty is drawn; 100,000 points
-stay smooth so.
+'unsafe-eval' in the page's security policy. While a map of more than 5,000 points is dragged some 2,000 of them
+are drawn; 100,000 points stay smooth so.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from aecli.report.style import BLACK, BLUE, GREY, PALE, PALETTE, colours, limits
 from aecli.runs.files import to_json
 
 MANY = 20_000  # points from which on they are small squares, the cheapest mark there is
+MOVING = 2_000  # points that are drawn while the map is dragged
 DARK = {BLUE: "#3D9BE0", BLACK: "#EDEDED"}  # what is too dark on a dark page
 
 
@@ -36,7 +37,7 @@ def plot_of(found: CodeMap) -> dict[str, Any]:
         height=560, name="map", tools="pan,box_zoom,wheel_zoom,reset", toolbar_location="above", active_drag=None,
         x_axis_label=found.axes[0], y_axis_label=found.axes[1],
         x_range=limits(left, right, 0.04), y_range=limits(low, high, 0.04),
-        lod_factor=20, lod_threshold=5000, lod_interval=1500,
+        lod_factor=max(1, count // MOVING), lod_threshold=5000, lod_interval=1500,
     )  # fmt: skip
     tint = LinearColorMapper(palette=[GREY], low=-0.5, high=0.5, name="tint")
     source = ColumnDataSource({"x": [], "y": [], "c": []}, name="points")
