@@ -75,6 +75,9 @@ class Training(Spec):
     )
     checkpoint: Checkpointing = Checkpointing()
     initialize_from: str | None = Field(default=None, description="a run whose parameters are the start")
+    on_divergence: Literal["stop", "skip", "halve_learning_rate"] = Field(
+        default="stop", description="what becomes of a step whose loss, gradient or update is not finite"
+    )
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
-from typing import Annotated, Any, TextIO
+from typing import Annotated, TextIO
 
 import typer
 
@@ -68,7 +67,13 @@ def options(
 
 def run(arguments: list[str] | None = None) -> int:
     """Run one command line; its exit code."""
-    signal.signal(signal.SIGTERM, _terminate)
+    from aecli.training.stopping import guarded
+
+    with guarded():
+        return _run(arguments)
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         app(_ordered(sys.argv[1:] if arguments is None else arguments), prog_name="aecli")
     except SystemExit as ended:  # how typer ends: done, or a usage error that it has shown
@@ -120,7 +125,3 @@ def _gone(stream: TextIO) -> bool:
     except BrokenPipeError:
         return True
     return False
-
-
-def _terminate(number: int, frame: Any) -> None:
-    raise SystemExit(143)

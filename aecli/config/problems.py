@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import IntEnum
+from typing import Any
 
 
 class Exit(IntEnum):
@@ -77,9 +78,10 @@ class UserError(AecliError):
 
 
 class DivergedError(AecliError):
-    """Training met a non-finite loss (exit 3)."""
+    """Training met a loss, a gradient or a parameter that was not finite (exit 3); `divergence` is where, if known."""
 
     exit_code = Exit.DIVERGED
+    divergence: dict[str, Any] | None = None
 
 
 class DamagedError(AecliError):

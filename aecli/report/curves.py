@@ -68,9 +68,12 @@ def curves(
 
 
 def terms_of(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Line]]:
-    """{term: {split: (epochs, values)}}, in the records' order; a later record of an epoch replaces it."""
+    """{term: {split: (epochs, values)}}, in the records' order; a later record of an epoch replaces it.
+
+    What diverged within an epoch is on no line.
+    """
     found: dict[str, dict[str, dict[int, float]]] = {}
-    for record in records:
+    for record in (record for record in records if record["split"] != "divergence"):
         for term, value in record["values"].items():
             number = np.nan if value is None else float(value)
             at = found.setdefault(term, {}).setdefault(record["split"], {})

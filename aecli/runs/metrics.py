@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
 
-from aecli.config.problems import DamagedError, Place, Problem
+from aecli.config.problems import DamagedError, Place, Problem, UserError
 from aecli.runs.files import cannot, parse_json, to_json
 
 
@@ -21,12 +21,18 @@ class Metrics:
     def __init__(self, path: Path):
         self.path = path
         self._file: BinaryIO | None = None
+        self._whole = 0  # bytes of whole records, while the file is open
 
     def __enter__(self) -> Metrics:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
-        self.close()
+        """Closed; after an error, what fails then is no news."""
+        try:
+            self.close()
+        except UserError:
+            if error is None:
+                raise
 
     def append(self, record: dict[str, Any]) -> None:
         """Write one record; non-finite floats become null, numpy and jax scalars are taken as numbers."""
@@ -37,6 +43,7 @@ class Metrics:
             file.flush()
         except OSError as error:
             raise cannot("write", self.path, error) from error
+        self._whole += len(line)
 
     def read(self) -> list[dict[str, Any]]:
         """Every record, oldest first. A last line without its newline was cut by a crash and is none.
@@ -53,6 +60,8 @@ class Metrics:
 
     def length(self) -> int:
         """The bytes of all whole records: what a checkpoint remembers."""
+        if self._file:
+            return self._whole
         try:
             return self.path.read_bytes().rfind(b"\n") + 1
         except FileNotFoundError:
@@ -72,20 +81,26 @@ class Metrics:
                 raise cannot("write", self.path, error) from error
 
     def sync(self) -> None:
-        """Wait until all records are on the disk."""
-        if self._file:
-            os.fsync(self._file.fileno())
+        """Wait until all records are on the disk; another thread than the one that appends may ask for it."""
+        if file := self._file:
+            try:
+                os.fsync(file.fileno())
+            except OSError as error:
+                raise cannot("write", self.path, error) from error
 
     def close(self) -> None:
         """Close the file; the next append opens it again."""
-        if self._file:
-            self._file.close()
-            self._file = None
+        file, self._file = self._file, None
+        if file:
+            try:
+                file.close()
+            except OSError as error:
+                raise cannot("write", self.path, error) from error
 
     def _open(self) -> BinaryIO:
         """The file, open at the end of its last whole record: a line that a crash cut goes first."""
         if self._file is None:
-            whole = self.length()
+            self._whole = self.length()
             self._file = self.path.open("ab")
-            self._file.truncate(whole)
+            self._file.truncate(self._whole)
         return self._file

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from functools import reduce
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from aecli.config.document import blame
 from aecli.config.dump import to_yaml
-from aecli.config.problems import AecliError, Problem, UserError
+from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
 from aecli.experiment import Experiment, Loaded, load
@@ -22,13 +19,9 @@ from aecli.runs.provenance import provenance
 from aecli.runs.run import Run
 from aecli.tasks.ahead import ahead, remember
 from aecli.tasks.conflicts import data_conflicts
-from aecli.tasks.profile import names_kept, refuse_too_short, traced, written
-from aecli.tasks.start import initialized
+from aecli.tasks.fitted import blamed_on, fitted, status_kept
+from aecli.tasks.profile import refuse_too_short, traced, written
 from aecli.training.progress import Progress, Silent
-
-if TYPE_CHECKING:
-    from aecli.training.clock import Clock
-    from aecli.training.profile.tracer import Tracer
 
 # What a resumed run cannot change: what it is, and what an epoch is.
 FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"))
@@ -147,15 +140,6 @@ def load_dataset(loaded: Loaded) -> Dataset:
     return dataset
 
 
-@contextmanager
-def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
-    """Problems without a place are reported at the key they name, or at this place of the config."""
-    try:
-        yield
-    except AecliError as error:
-        raise error.at(blame(document, location)) from None
-
-
 def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
     """UserError where parameters and optimiser alone exceed the memory there is: no allocator would say it so well."""
     import jax
@@ -242,8 +226,8 @@ def _trained(
     write_features(run, dataset.features)
     before, clock = compiled(), Clock()
     tracer = traced(run, clock) if profile else None
-    with _status_kept(run):
-        _fitted(run, loaded, dataset, device, progress, root, clock, tracer)
+    with status_kept(run):
+        fitted(run, loaded, dataset, device, progress, root, clock, tracer)
         timings = clock.timings()
         previous = run.record.get("timings") or {}
         run.update(timings=timings if timings["examples_per_second"] else {**timings, **previous})
@@ -252,46 +236,3 @@ def _trained(
         progress.say(str(counted))
         run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted))
     return Result(run, "completed", metrics, None if tracer is None else written(tracer, progress), dataset)
-
-
-@contextmanager
-def _status_kept(run: Run) -> Iterator[None]:
-    try:
-        yield
-    except AecliError as error:
-        status = {3: "diverged", 130: "stopped", 143: "stopped"}.get(int(error.exit_code), "failed")
-        run.update(status=status, exit_reason=error.problems[0].message if error.problems else None)
-        raise
-    except (KeyboardInterrupt, SystemExit):  # a signal, while nothing had to be saved
-        run.update(status="stopped", exit_reason="interrupted")
-        raise
-    except BaseException as error:
-        run.update(status="failed", exit_reason=f"{type(error).__name__}: {error}")
-        raise
-
-
-def _fitted(
-    run: Run, loaded: Loaded, dataset: Dataset, device: Any, progress: Progress, root: Path, clock: Clock,
-    tracer: Tracer | None,
-) -> None:  # fmt: skip
-    """From the last good checkpoint, or else the start, to the end."""
-    from aecli.training import checkpoint
-    from aecli.training.loop import Trainer
-    from aecli.training.memory import Memory
-    from aecli.training.stopping import stop_requests
-    from aecli.training.trained import restore
-
-    experiment = loaded.experiment
-    with stop_requests() as stop, names_kept(tracer):
-        trainer = Trainer(experiment, dataset, run, progress, device, clock, tracer)
-        saved = checkpoint.latest_good(run.checkpoints, progress.warn)
-        if saved is None:
-            state, memory = trainer.initial(), Memory()
-            if experiment.training.initialize_from:
-                with blamed_on(loaded.document, ("training", "initialize_from")):
-                    state = initialized(state, experiment.training.initialize_from, root)
-        else:
-            state, memory = trainer.put(restore(trainer.program, experiment, saved[1])), Memory(**saved[2])
-        if tracer is not None and trainer.held is not None:
-            trainer.validate(state)  # compiled before the clock that a profile goes by
-        trainer.fit(state, memory, stop)

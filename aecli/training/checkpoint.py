@@ -21,7 +21,7 @@ from aecli.config.problems import DamagedError, DivergedError, Place, Problem, U
 from aecli.runs.files import cannot, parse_json, sync_folder, to_json, write_synced
 from aecli.training.trees import flatten, unflatten
 
-__all__ = ["flatten", "latest_good", "load", "prune", "save", "steps", "unflatten"]
+__all__ = ["flatten", "latest_good", "load", "prune", "save", "steps", "tidy", "unflatten"]
 
 STATE, MEMORY, MANIFEST = "state.safetensors", "memory.json", "manifest.json"
 Arrays = dict[str, np.ndarray]
@@ -98,6 +98,14 @@ def latest_good(folder: Path, warn: Callable[[str], None]) -> tuple[int, Arrays,
     if problems:
         raise DamagedError(*problems, Problem(f"no whole checkpoint is left in {folder}", hint="train anew"))
     return None
+
+
+def tidy(folder: Path) -> None:
+    """Remove what a killed process left half done. UserError where the disk refuses."""
+    try:
+        _tidy(folder)
+    except OSError as error:
+        raise cannot("write", folder, error) from error
 
 
 def prune(folder: Path, keep: int = 2, protect: Iterable[int] = ()) -> None:

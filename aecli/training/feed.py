@@ -46,7 +46,9 @@ class Window(NamedTuple):
 
 
 class Feed(Protocol):
-    """Rows for steps."""
+    """Rows for steps, in an order."""
+
+    order: Order
 
     def windows(self, step: int, total: int) -> Iterator[Window]:
         """Windows that cover the steps from `step` up to `total`; none crosses the end of an epoch."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -13,22 +15,27 @@ from aecli.training.program import Program
 
 
 class Held:
-    """Validation rows: on the device at once, or a window at a time; the sums are the same, bit for bit."""
+    """Validation rows, window by window, kept on the device or read each time: the sums are the same, bit for bit."""
 
     def __init__(self, program: Program, rows: Any, put: Any, resident: bool):
         self.program, self.rows, self.put = program, rows, put
         count = -(-len(rows) // program.batch)
         each = program.batch * int(np.prod(rows.shape[1:])) * 4
-        self.count = count if resident else max(1, min(count, BYTES // each))
-        self.kept = self._window(0) if resident else None
+        self.count = max(1, min(count, BYTES // each))
+        self.firsts = range(0, count, self.count)
+        self.kept = {first: self._window(first) for first in self.firsts} if resident else {}
 
-    def validate(self, weights: Weights, seed: Any) -> dict[str, Float[Array, ""]]:
-        """Each term's mean over all rows."""
+    def validate(
+        self, weights: Weights, seed: Any, between: Callable[[], None] = lambda: None
+    ) -> dict[str, Float[Array, ""]]:
+        """Each term's mean over all rows; `between` is called before each window, and may raise."""
         like = np.zeros((1, *self.rows.shape[1:]), np.float32)
         sums, rows = self.program.zeros(weights, self.put(like), seed), np.int32(len(self.rows))
-        for first in range(0, -(-len(self.rows) // self.program.batch), self.count):
-            window = self._window(first) if self.kept is None else self.kept
+        for first in self.firsts:
+            between()
+            window = self.kept[first] if self.kept else self._window(first)
             sums = self.program.validate(weights, window, np.int32(first), rows, seed, sums)
+            jax.block_until_ready(sums)
         return sums
 
     def _window(self, first: int) -> Float[Array, " count batch *features"]:

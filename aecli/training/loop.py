@@ -6,14 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import jax
 import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
-from aecli.config.problems import DivergedError, Problem
+from aecli.config.problems import DivergedError, Place, Problem
 from aecli.data.dataset import Dataset
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
@@ -22,31 +22,29 @@ from aecli.runs.metrics import Metrics
 from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.clock import CHECKPOINT, EVALUATION, ROWS, STEPS, Clock
+from aecli.training.divergence import halved, settled
 from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
+from aecli.training.inquest import Inquest
 from aecli.training.memory import Memory
+from aecli.training.pace import Pace
 from aecli.training.profile.tracer import Watch
 from aecli.training.program import Program, program
 from aecli.training.progress import Progress
+from aecli.training.saver import Saver
 from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
+from aecli.training.trained import restore
 
-CHUNK_SECONDS = 0.5  # a signal is noticed between chunks
+TOLD = 3  # divergences of an epoch that are warned of; more are told where one asks for everything
 
 
-class Pace:
-    """How many steps a chunk may have such that it fits into CHUNK_SECONDS, from one chunk to the next."""
-
-    def __init__(self):
-        self.length = 1
-
-    def after(self, count: int, seconds: float) -> None:
-        """Learn from a chunk of `count` steps."""
-        self.length = max(1, min(4 * self.length, int(CHUNK_SECONDS * count / max(seconds, 1e-9))))
+class UnseenError(Exception):
+    """Something diverged in a chunk whose start is gone: train again from the last checkpoint, and look."""
 
 
 class Trainer:
-    """Trains one run from a state and a memory to the last epoch, an early stop, a signal, or divergence."""
+    """Trains one run from its last checkpoint to the last epoch, an early stop, a signal, or divergence."""
 
     def __init__(
         self,
@@ -57,19 +55,16 @@ class Trainer:
         device: Any,
         clock: Clock,
         watch: Watch | None = None,
+        start: Callable[[State], State] = lambda state: state,
     ):
-        self.experiment, self.dataset, self.run, self.progress, self.clock = (
-            experiment,
-            dataset,
-            run,
-            progress,
-            clock,
-        )
+        self.experiment, self.dataset, self.run, self.progress = experiment, dataset, run, progress
+        self.clock, self.start = clock, start
         self.program: Program = program(experiment, dataset.features.layout(), len(dataset.train))
         self.total = experiment.training.epochs * self.program.steps_per_epoch
         put = partial(jax.device_put, device=device)
         numbers = numbers_of(experiment, self.total)
-        self.numbers, self.at_end = put((numbers, values_at_end(numbers)))
+        self.numbers = lru_cache(lambda halvings: put(halved(numbers, halvings)))
+        self.at_end = put(values_at_end(numbers))
         self.seed = put(np.uint32(experiment.seed))
         place = placed(dataset, device)
         resident = place.place == "device"
@@ -77,146 +72,199 @@ class Trainer:
         self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
         self.put, self.watch = put, watch or Watch()
+        self.stop, self.pace = StopRequest(), Pace()
+        # Chunks are looked at one by one where a divergence is not the end, or has been met.
+        self.looking = experiment.training.on_divergence != "stop"
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
 
     def initial(self) -> State:
         """The state before the first step."""
-        return self.program.init(self.seed, self.numbers)
+        return self.program.init(self.seed, self.numbers(0))
+
+    def begin(self) -> tuple[State, Memory]:
+        """The last good checkpoint, or else the start."""
+        saved = checkpoint.latest_good(self.run.checkpoints, self.progress.warn)
+        if saved is None:
+            return self.start(self.initial()), Memory(logged=0)
+        place = Place(str(self.run.checkpoints / str(saved[0]) / checkpoint.MEMORY))
+        return self.put(restore(self.program, self.experiment, saved[1])), Memory.of(saved[2], place)
 
     def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""
+        self.stop = stop
+        try:
+            return self._fit(state, memory)
+        except UnseenError as unseen:
+            self.looking = True
+            self.progress.say(f"{unseen}: training again from the last checkpoint to see where")
+            return self._fit(*self.begin())
+
+    def _fit(self, state: State, memory: Memory) -> tuple[State, Memory]:
         training, memory = self.experiment.training, memory.under(self.experiment)
-        chunk, began, pace = self._compiled(state), time.perf_counter(), Pace()
-        self.watch.begun(chunk, int(state.step))
-        windows = self.feed.windows(int(state.step), self.total)
+        chunk, began = self._compiled(state), time.perf_counter()
+        step = int(state.step)
+        self.watch.begun(chunk, step)
+        windows = self.feed.windows(step, self.total)
         if memory.should_stop(training.stop_early):
             self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
+        log = Metrics(self.run.metrics)
         with (
             closing(self.watch),
-            Metrics(self.run.metrics) as log,
-            Events(self.run.events, resume_at=int(state.step) or None) as events,
+            log,
+            Events(self.run.events, resume_at=step or None) as events,
+            Saver(self.run.checkpoints, self._spared, log.sync, self.progress.warn) as saver,
         ):
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
+            checkpoint.tidy(self.run.checkpoints)
+            if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
+                memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
-                epoch = step // self.program.steps_per_epoch
-                state = self._epoch(
-                    chunk, state, windows, epoch, pace, stop, lambda now, known=memory: self._save(now, known, log)
-                )
-                memory = self._end_of_epoch(state, memory, epoch + 1, log, events)
+                state, memory = self._epoch(chunk, state, memory, windows, log, saver)
+                memory = self._end_of_epoch(state, memory, log, events, saver)
                 self.clock.train_seconds = time.perf_counter() - began
-            if not checkpoint.steps(self.run.checkpoints):
-                self._save(state, memory, log)  # no epochs asked for: the initial parameters
+            self._settle(state, memory, log, saver)
         return state, memory
 
     def _compiled(self, state: State) -> Any:
         began = time.perf_counter()
         window = self.feed.first()
-        args = (state, window.data, window.order, self.seed, self.numbers, np.int32(0), np.int32(0))
+        args = (state, window.data, window.order, self.seed, self.numbers(0), np.int32(0), np.int32(0))
         compiled = self.program.chunk.compiled(*args)
         self.clock.compile_seconds = time.perf_counter() - began
         return compiled
 
     def _epoch(
-        self, chunk: Any, state: State, windows: Iterator[Window], epoch: int, pace: Pace, stop: StopRequest,
-        save: Callable[[State], Any],
-    ) -> State:  # fmt: skip
+        self, chunk: Any, state: State, memory: Memory, windows: Iterator[Window], log: Metrics, saver: Saver
+    ) -> tuple[State, Memory]:
         """The rest of an epoch, window by window, each in chunks as long as fit into CHUNK_SECONDS."""
-        last = (epoch + 1) * self.program.steps_per_epoch
+        epoch, training = int(state.step) // self.program.steps_per_epoch, self.experiment.training
+        last, text = (epoch + 1) * self.program.steps_per_epoch, f"epoch {epoch + 1}/{training.epochs}"
         while int(state.step) < last:
             with self.clock.phase(ROWS):
                 window = next(windows)
             while (step := int(state.step)) < window.stop:
-                if stop:
-                    self._stop(state, stop, save)
+                if self.stop:
+                    self._stop(state, memory, log, saver)
+                self._checked(saver)
                 self.watch.at(step)
-                count = min(pace.length, window.stop - step, self.watch.room(step) or pace.length)
-                began = time.perf_counter()
-                state = self._steps(chunk, state, window, count)
-                pace.after(count, time.perf_counter() - began)
-                text = f"epoch {epoch + 1}/{self.experiment.training.epochs}"
-                self.progress.advance(step + count, self.total, text)
-        return state
+                count = min(self.pace.length, window.stop - step, self.watch.room(step) or self.pace.length)
+                before = self.program.copied(state) if self.looking else None
+                state = self._steps(chunk, state, window, count, memory.halvings)
+                if int(state.bad) >= 0:
+                    state, memory = self._diverged(chunk, before, int(state.bad), window, count, memory, log)
+                self.progress.advance(int(state.step), self.total, text)
+        return state, memory
 
-    def _steps(self, chunk: Any, state: State, window: Window, count: int) -> State:
-        """The state after `count` steps; DivergedError at a non-finite loss."""
+    def _steps(self, chunk: Any, state: State, window: Window, count: int, halvings: int) -> State:
+        """The state after `count` steps."""
+        began = time.perf_counter()
         with self.clock.phase(STEPS):
             first, steps = np.int32(window.start), np.int32(count)
-            state = chunk(state, window.data, window.order, self.seed, self.numbers, first, steps)
-            bad = int(state.bad)  # waits for the chunk
+            state = chunk(state, window.data, window.order, self.seed, self.numbers(halvings), first, steps)
+            ended = int(state.step) % self.program.steps_per_epoch == 0  # waits for the chunk
         self.clock.chunks += 1
         self.clock.steps += count
-        ended = int(state.step) % self.program.steps_per_epoch == 0
         self.clock.examples += count * self.program.batch - (self._padding if ended else 0)
-        if bad >= 0:
-            raise DivergedError(diverged(bad, self.run))
+        self.pace.after(count, time.perf_counter() - began)
         return state
 
-    def _stop(self, state: State, stop: StopRequest, save: Callable[[State], Any]) -> None:
-        save(state)
+    def _diverged(
+        self, chunk: Any, before: State | None, bad: int, window: Window, count: int, memory: Memory, log: Metrics
+    ) -> tuple[State, Memory]:
+        """The last good state with the bad step left out, if the config wants to go on so; DivergedError else."""
+        if before is None:
+            raise UnseenError(f"a loss, gradient or parameter was not finite at step {bad}, or just before")
+        inquest = Inquest(self.program, chunk, self.feed.order, self.seed, self.numbers(memory.halvings))
+        good, found = inquest.held(before, window, count, self.dataset.train.ids)
+        action = self.experiment.training.on_divergence
+        memory = settled(found, memory, action, self.program.steps_per_epoch, self._kept())
+        log.append(found.record(action, 0.5**memory.halvings))
+        (self.progress.warn if len(memory.skipped) <= TOLD else self.progress.say)(f"{found}\n  left out ({action})")
+        return self.put(good._replace(step=np.int32(found.step + 1))), memory
+
+    def _kept(self) -> str:
+        saved = checkpoint.steps(self.run.checkpoints)
+        if not saved:
+            return "no checkpoint had been written"
+        go_on = f"go on from it with other numbers: aecli resume {self.run.path} KEY=VALUE"
+        return f"the last checkpoint is that of step {saved[-1]}; {go_on}"
+
+    def _stop(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
+        with self.stop.saving():
+            self._save(state, memory, log, saver)
+            saver.finish()
         text = f"stopped at step {int(state.step)} of {self.total}, saved in {self.run.path}"
         problem = Problem(text, hint=f"go on: aecli resume {self.run.path}")
-        raise StoppedError(stop.signal or 0, problem, run=self.run.path)
+        raise StoppedError(self.stop.signal or 0, problem, run=self.run.path)
 
-    def _end_of_epoch(self, state: State, memory: Memory, epoch: int, log: Metrics, events: Events) -> Memory:
+    def _end_of_epoch(self, state: State, memory: Memory, log: Metrics, events: Events, saver: Saver) -> Memory:
         """Log the epoch, validate where it is due, save where it is due or the best so far."""
         training, step = self.experiment.training, int(state.step)
-        records = [("train", {name: float(value) for name, value in state.sums.items()})]
-        last = step >= self.total
-        if self.held is not None and (last or epoch % self.experiment.evaluation.every == 0):
+        epoch, last = step // self.program.steps_per_epoch, step >= self.total
+        due = last or epoch % self.experiment.evaluation.every == 0
+        records = [("train", self._trained_on(state, memory))]
+        if self.held is not None and due:
             with self.clock.phase(EVALUATION):
-                records.append(("validation", self.validate(state)))
+                between = partial(self._stop, state, memory, log, saver)
+                records.append(("validation", self.validate(state, lambda: between() if self.stop else None)))
         for split, values in records:
             log.append({"step": step, "epoch": epoch, "split": split, "values": values})
             events.write(step, split, values)
         measured = {f"{split}/{name}": value for split, values in records for name, value in values.items()}
-        due = last or epoch % self.experiment.evaluation.every == 0
         changed = memory.observed(step, measured, training.stop_early if due else None)
-        memory = replace(memory, **changed)
+        memory = replace(memory, **changed, logged=step, skipped=())
         self.progress.say(line_of(epoch, training.epochs, measured))
         last = last or memory.should_stop(training.stop_early)
         if last or epoch % training.checkpoint.every == 0 or "best" in changed:
-            memory = self._save(state, memory, log)
+            self._save(state, memory, log, saver)
         return memory
 
-    def validate(self, state: State) -> dict[str, float]:
+    def _trained_on(self, state: State, memory: Memory) -> dict[str, float]:
+        """Each term's mean over the rows of the epoch, but for those of steps that were left out."""
+        each, rows = self.program.steps_per_epoch, self.program.rows
+        lost = sum(self.program.batch - (self._padding if (step + 1) % each == 0 else 0) for step in memory.skipped)
+        return {name: float(value) * (rows / (rows - lost) if lost else 1.0) for name, value in state.sums.items()}
+
+    def validate(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
         parameters = state.average or state.parameters
         weights = Weights(parameters, state.variables, self.at_end)
         assert self.held is not None
-        found = self.held.validate(weights, self.seed)
+        found = self.held.validate(weights, self.seed, between)
         return {name: float(value) for name, value in found.items()}
 
-    def _save(self, state: State, memory: Memory, log: Metrics) -> Memory:
+    def _save(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         with self.clock.phase(CHECKPOINT):
-            return self._saved(state, memory, log)
+            self._checked(saver)
+            saver.save(self.program.copied(state), replace(memory, metrics_bytes=log.length()))
 
-    def _saved(self, state: State, memory: Memory, log: Metrics) -> Memory:
-        log.sync()
-        memory = replace(memory, metrics_bytes=log.length())
-        arrays = checkpoint.flatten(state._asdict())
-        step = int(state.step)
-        checkpoint.save(self.run.checkpoints, step, arrays, memory.to_dict())
-        checkpoint.prune(self.run.checkpoints, 0, self._spared(step, memory))
-        return memory
+    def _checked(self, saver: Saver) -> None:
+        """Raise what the saver met: for a state that is not finite, which nobody looked at, UnseenError."""
+        try:
+            saver.check()
+        except DivergedError as error:
+            if self.looking:
+                raise
+            raise UnseenError(str(error)) from None
 
-    def _spared(self, step: int, memory: Memory) -> set[int]:
-        """The checkpoints kept once `step` is saved: itself, the latest that were due, the best.
+    def _settle(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
+        """Leave what a training of one go leaves: no checkpoint missing, none too many."""
+        saver.finish()
+        if not checkpoint.steps(self.run.checkpoints):
+            self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
+            saver.finish()
+        kept = self._spared(int(state.step), memory, checkpoint.steps(self.run.checkpoints))
+        checkpoint.prune(self.run.checkpoints, 0, kept)
+
+    def _spared(self, step: int, memory: Memory, there: list[int]) -> set[int]:
+        """Those kept of the checkpoints there, once `step` is saved: itself, the latest that were due, the best.
 
         One that a signal asked for goes with the next, so that a stopped run ends with the files of one that was not.
         """
         saving = self.experiment.training.checkpoint
         due = self.program.steps_per_epoch * saving.every
-        regular = [s for s in checkpoint.steps(self.run.checkpoints) if s and (s % due == 0 or s == self.total)]
+        regular = [s for s in there if s and (s % due == 0 or s == self.total)]
         return {step, *regular[-saving.keep :], *([memory.best_step] if memory.best_step is not None else [])}
-
-
-def diverged(step: int, run: Run) -> str:
-    """What is said of a non-finite loss."""
-    saved = checkpoint.steps(run.checkpoints)
-    kept = f"the last good checkpoint is that of step {saved[-1]}" if saved else "no checkpoint had been written"
-    return (
-        f"the loss was not finite at step {step}; {kept}. Lower the learning rate, clip gradients, or look at the data"
-    )
 
 
 def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:

@@ -49,7 +49,8 @@ class Program:
             Executable(name, self._traced(name), identity) for name in ("bits", "zeros", "validate")
         )
         self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
-        self.one_step = jax.jit(self._traced("step"))
+        self.copied = Executable("copied", self._traced("copied"), identity)
+        self.one_step, self.losses = (jax.jit(self._traced(name)) for name in ("step", "losses"))
 
     @cached_property
     def autoencoder(self) -> Autoencoder:

@@ -55,7 +55,8 @@ class Steps:
             rounds.append(jax.random.bits(subkey, (1, self.rows), jnp.uint32))
         return jnp.concatenate(rounds)
 
-    def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
+    def _each(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
+        """Each term's value per example, and the variables after the pass."""
         key = stream_key(seed, STEP, state.step)
         if self.skeleton.data.augment:
             with jax.named_scope("augment"):
@@ -65,9 +66,24 @@ class Steps:
                 drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
                 x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
         weights = Weights(parameters, state.variables, values_at(numbers, state.step))
-        found, variables = terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
+        return terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
+
+    def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
+        found, variables = self._each(state, parameters, x, mask, seed, numbers)
         means = mean_terms(found, mask)
         return means["loss"], (means, variables)
+
+    def losses(
+        self,
+        state: State,
+        data: Float[Array, " rows *features"],
+        rows: Int[Array, " batch"],
+        seed: Any,
+        numbers: Numbers,
+    ) -> Float[Array, " batch"]:
+        """Each row's loss in the step that this state is about to take."""
+        x = jnp.take(data, jnp.maximum(rows, 0), axis=0)
+        return self._each(state, state.parameters, x, rows >= 0, seed, numbers)[0]["loss"]
 
     def step(
         self,
@@ -121,7 +137,8 @@ class Steps:
         """`count` steps of the window whose order is given, and whose first step is `start`.
 
         The count is an argument, so that one compiled loop serves chunks of every length: a scan would be compiled
-        anew for each. The sums start again with the epoch.
+        anew for each. The sums start again with the epoch. `bad` is the first step whose loss was not finite; where all
+        losses were, and what the chunk leaves is not finite, its last step.
         """
         fresh = state.step % self.steps_per_epoch == 0
         state = state._replace(sums=jax.tree.map(lambda total: jnp.where(fresh, 0, total), state.sums))
@@ -131,7 +148,14 @@ class Steps:
                 rows = jax.lax.dynamic_index_in_dim(order, state.step - start, keepdims=False)
             return self.step(state, data, rows, seed, numbers)
 
-        return jax.lax.fori_loop(0, count, body, state)
+        state = jax.lax.fori_loop(0, count, body, state)
+        kept = (state.parameters, state.variables, state.optimizer, state.average)
+        sound = jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(kept)]).all()
+        return state._replace(bad=jnp.where((state.bad < 0) & ~sound, state.step - 1, state.bad))
+
+    def copied(self, state: State) -> State:
+        """The same in memory of its own: a chunk overwrites the state that it is given."""
+        return jax.tree.map(jnp.copy, state)
 
     def zeros(self, weights: Weights, x: Float[Array, " 1 *features"], seed: Any) -> dict[str, Float[Array, ""]]:
         """What `validate` begins with: a zero for each term that evaluation has."""

@@ -1,15 +1,29 @@
-"""Stopping on request: SIGINT and SIGTERM are noted, and acted on between compiled chunks."""
+"""Stopping on request: SIGINT and SIGTERM, while Python runs and while compiled code does.
+
+A signal's handler runs in Python, between two compiled calls; a compiler may take a minute. So the signal also goes to
+a thread, which ends the process where nobody else has in time. Nothing is lost: what is on the disk is whole, and a run
+goes on from there. Signals belong to the process, and so does the one guard there may be.
+"""
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from aecli.config.problems import AecliError, Exit
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+GRACE = 4.0  # seconds to end by oneself
+SAVING = 60.0  # and where a large state is on its way to the disk
+SHOW_CURSOR = "\x1b[?25h"
 
 
 class StoppedError(AecliError):
@@ -18,7 +32,12 @@ class StoppedError(AecliError):
     def __init__(self, number: int, *problems: Any, run: Path | None = None):
         super().__init__(*problems)
         self.run = run
-        self.exit_code = Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
+        self.exit_code = exit_code(number)
+
+
+def exit_code(number: int) -> Exit:
+    """What a process that this signal stopped exits with."""
+    return Exit.TERMINATED if number == signal.SIGTERM else Exit.INTERRUPTED
 
 
 class StopRequest:
@@ -26,27 +45,148 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
+        self.is_saving = False
 
     def __bool__(self) -> bool:
         return self.signal is not None
 
+    @contextmanager
+    def saving(self) -> Iterator[None]:
+        """While what was trained goes to the disk, which may take its time."""
+        self.is_saving = True
+        try:
+            yield
+        finally:
+            self.is_saving = False
+
+
+class Guard:
+    """What is done about a signal: noted where somebody asks for that, else an exception; and a thread that sees to it.
+
+    `last_words` are called by the thread before it ends the process.
+    """
+
+    def __init__(self) -> None:
+        self.noting: StopRequest | None = None
+        self.last_words: Callable[[int], None] | None = None
+        self._ears, self._mouth = socket.socketpair()
+        self._mouth.setblocking(False)
+        self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
+
+    def handle(self, number: int, frame: Any) -> None:
+        """In Python's main thread."""
+        if self.noting is not None and self.noting.signal is None:
+            self.noting.signal = number
+        elif number == signal.SIGTERM:
+            raise SystemExit(int(Exit.TERMINATED))
+        else:
+            raise KeyboardInterrupt
+
+    def begin(self) -> None:
+        """Be told of signals from now on."""
+        self._before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        self._thread.start()
+
+    def end(self) -> None:
+        """Hear of no more."""
+        signal.set_wakeup_fd(self._before)
+        self._mouth.close()
+        self._thread.join()
+        self._ears.close()
+
+    def _listen(self) -> None:
+        number = self._heard(None)
+        if number is None:
+            return
+        again = self._heard(GRACE)
+        if again == 0 and self.noting is not None and self.noting.is_saving:
+            sys.stderr.write("saving: a second signal stops at once\n")
+            again = self._heard(SAVING)
+        if again is not None:
+            self._end(number, "" if again else ", while compiled code ran")
+
+    def _heard(self, seconds: float | None) -> int | None:
+        """The next signal that asks to stop; 0 where none came in time, None once this process is done."""
+        self._ears.settimeout(seconds)
+        while True:
+            try:
+                content = self._ears.recv(1)
+            except TimeoutError:
+                return 0
+            if not content:
+                return None
+            if content[0] in SIGNALS:
+                return content[0]
+
+    def _end(self, number: int, when: str) -> None:
+        """End the process: whoever should have did not."""
+        name, cursor = signal.Signals(number).name, SHOW_CURSOR if sys.stderr.isatty() else ""
+        with suppress(Exception):  # nothing that fails here may keep the process alive
+            if self.last_words is not None:
+                self.last_words(number)
+            os.write(2, f"{cursor}error: stopped by {name}{when}\n".encode())
+        os._exit(exit_code(number))
+
+
+_guards: list[Guard] = []
+
 
 @contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """While active, the first SIGINT or SIGTERM is noted; a second stops at once. Outside the main thread: inert."""
+def guarded() -> Iterator[None]:
+    """A process that signals stop: exit 130 or 143 within seconds, at once on a second one.
+
+    Inert outside the main thread. A SIGINT that the process was started to ignore stays ignored.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    guard = Guard()
+    with _handled(guard.handle):
+        guard.begin()
+        _guards.append(guard)
+        try:
+            yield
+        finally:
+            _guards.remove(guard)
+            guard.end()
+
+
+@contextmanager
+def stop_requests(last_words: Callable[[int], None] | None = None) -> Iterator[StopRequest]:
+    """While active, the first SIGINT or SIGTERM is noted; a second stops at once. Outside the main thread: inert.
+
+    `last_words(signal)` is called where a guarded process has to be ended by its guard.
+    """
     request = StopRequest()
-
-    def note(number: int, frame: Any) -> None:
-        if request.signal is not None:
-            raise KeyboardInterrupt
-        request.signal = number
-
     if threading.current_thread() is not threading.main_thread():
         yield request
-        return
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    elif _guards:
+        guard = _guards[-1]
+        before, guard.noting, guard.last_words = (guard.noting, guard.last_words), request, last_words
+        try:
+            yield request
+        finally:
+            guard.noting, guard.last_words = before
+    else:  # a library within somebody's program, which is not ended from outside
+        with _handled(partial(_note, request)):
+            yield request
+
+
+def _note(request: StopRequest, number: int, frame: Any) -> None:
+    if request.signal is not None:
+        raise KeyboardInterrupt
+    request.signal = number
+
+
+@contextmanager
+def _handled(handler: Callable[[int, Any], None]) -> Iterator[None]:
+    """While active, `handler` is told of the signals, but for those that the process was started to ignore."""
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    heard = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
+    for number in heard:
+        signal.signal(number, handler)
     try:
-        yield request
+        yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, old in heard.items():
+            signal.signal(number, old)

@@ -214,7 +214,14 @@ def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[i
             text = f"{run.path} diverged before its first checkpoint: {record.get('exit_reason')}"
             raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
-    step, arrays, memory = latest[0], latest[1], Memory(**latest[2])
-    if which == "best" and memory.best_step not in (None, step):
-        return int(memory.best_step or 0), checkpoint.load(run.checkpoints, int(memory.best_step or 0))[0]
-    return step, arrays
+    step, arrays = latest[:2]
+    memory = Memory.of(latest[2], Place(str(run.checkpoints / str(step) / checkpoint.MEMORY)))
+    if which == "last" or memory.best_step in (None, step):
+        return step, arrays
+    try:
+        return memory.best_step, checkpoint.load(run.checkpoints, memory.best_step)[0]
+    except DamagedError as error:
+        if warn is None:
+            raise
+        warn(f"the best checkpoint is damaged, and the last good one, of step {step}, is used: {error}")
+        return step, arrays

@@ -70,7 +70,7 @@ def test_a_stopped_run_ends_with_the_same_bytes(step, monkeypatch):
     """Stopped by SIGTERM inside an epoch and at its end, resumed: as if it had never stopped."""
     whole = quick()
     with monkeypatch.context() as patch:
-        patch.setattr("aecli.training.loop.CHUNK_SECONDS", 0.0)  # chunks of one step: none goes beyond the stop
+        patch.setattr("aecli.training.pace.CHUNK_SECONDS", 0.0)  # chunks of one step: none goes beyond the stop
         with pytest.raises(StoppedError) as caught:
             quick(progress=Stopping(step), output="stopped")
     assert caught.value.exit_code == 143
@@ -226,7 +226,7 @@ def test_a_stop_before_the_first_step_leaves_no_trace():
     from aecli.training import stopping
 
     @contextmanager
-    def already():
+    def already(last_words=None):
         request = stopping.StopRequest()
         request.signal = signal.SIGINT
         yield request
