@@ -55,6 +55,7 @@ def save(folder: Path, step: int, arrays: Mapping[str, np.ndarray], memory: Mapp
         _put(aside, folder / str(step))
         _forget_damaged(folder, step)
     except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)  # on a full disk half a checkpoint is in the way of all else
         raise cannot("write", folder / str(step), error) from error
     return folder / str(step)
 

@@ -115,7 +115,7 @@ class Trainer:
             Saver(self.run.checkpoints, self._spared, log.sync, self.progress.warn) as saver,
         ):
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
-            checkpoint.tidy(self.run.checkpoints)
+            self._tidy(step, memory)
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
@@ -253,8 +253,15 @@ class Trainer:
         if not checkpoint.steps(self.run.checkpoints):
             self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
             saver.finish()
-        kept = self._spared(int(state.step), memory, checkpoint.steps(self.run.checkpoints))
-        checkpoint.prune(self.run.checkpoints, 0, kept)
+        self._tidy(int(state.step), memory)
+
+    def _tidy(self, step: int, memory: Memory) -> None:
+        """Remove what a killed process left: what was half done, and checkpoints that `step` has made needless."""
+        folder = self.run.checkpoints
+        checkpoint.tidy(folder)
+        there = checkpoint.steps(folder)
+        kept = self._spared(step, memory, [s for s in there if s <= step])
+        checkpoint.prune(folder, 0, {*kept, *(s for s in there if s > step)})
 
     def _spared(self, step: int, memory: Memory, there: list[int]) -> set[int]:
         """Those kept of the checkpoints there, once `step` is saved: itself, the latest that were due, the best.

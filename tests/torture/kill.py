@@ -70,10 +70,10 @@ class Workload:
         config.write_text(WORKLOADS[name])
         if name == "streaming":
             np.save(folder / "rows.npy", np.random.default_rng(0).normal(size=(1500, 12)).astype(np.float32))
-        started(config, folder / "warm").wait()  # compiled programs are kept
+        started(config, folder / "warm").communicate()  # compiled programs are kept
         began = time.perf_counter()
         child = started(config, folder / "whole")
-        child.wait()
+        child.communicate()
         seconds = time.perf_counter() - began
         counted = started(config, folder / "counted", 0)
         out, err = counted.communicate()
