@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
+import traceback
 from typing import Annotated, TextIO
 
 import typer
@@ -24,6 +26,8 @@ from aecli.cli import (
     schema,
     train,
 )
+from aecli.config.problems import AecliError, Exit
+from aecli.training.stopping import guarded
 
 app = typer.Typer(
     name="aecli",
@@ -39,6 +43,8 @@ app.add_typer(runs.app, name="runs")
 for module in (report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
+BUG = "This is a bug in aecli: please report it with the lines above."
+REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # a disk's: no mistake of aecli
 QUIET = ("--quiet", "-q")
 
 
@@ -66,16 +72,25 @@ def options(
 
 
 def run(arguments: list[str] | None = None) -> int:
-    """Run one command line; its exit code."""
-    from aecli.training.stopping import guarded
-
+    """Run one command line within another program; its exit code. What is no expected failure is raised."""
     with guarded():
-        return _run(arguments)
+        return _run(sys.argv[1:] if arguments is None else arguments)
 
 
-def _run(arguments: list[str] | None) -> int:
+def answer(arguments: list[str]) -> int:
+    """The exit code of a command line that is a process of its own: a bug is shown, and is code 1."""
     try:
-        app(_ordered(sys.argv[1:] if arguments is None else arguments), prog_name="aecli")
+        return _run(arguments)
+    except KeyboardInterrupt:  # typer turns one within a command into its exit code
+        return int(Exit.INTERRUPTED)
+    except Exception:
+        traceback.print_exc()
+        return int(Exit.BUG)
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        app(_ordered(arguments), prog_name="aecli")
     except SystemExit as ended:  # how typer ends: done, or a usage error that it has shown
         if isinstance(ended.__context__, BrokenPipeError):  # which typer turns into exit 1
             return _unheard()
@@ -84,11 +99,14 @@ def _run(arguments: list[str] | None) -> int:
         return _unheard()
     except MemoryError:
         return _say("error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
+    except OSError as error:
+        if error.errno not in REFUSALS:
+            error.add_note(BUG)
+            raise
+        return _say(f"error: cannot write {error.filename or 'to stdout or stderr'}: {error.strerror}", 2)
     except Exception as error:
-        from aecli.config.problems import AecliError
-
         if not isinstance(error, AecliError):
-            error.add_note("This is a bug in aecli: please report it with the lines above.")
+            error.add_note(BUG)
             raise
         return _say("\n".join(f"error: {p}" for p in error.problems), int(error.exit_code))
     return 0

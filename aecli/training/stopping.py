@@ -21,7 +21,7 @@ from typing import Any
 from aecli.config.problems import AecliError, Exit
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-GRACE = 4.0  # seconds to end by oneself
+GRACE = 3.0  # seconds to end by oneself
 SAVING = 60.0  # and where a large state is on its way to the disk
 SHOW_CURSOR = "\x1b[?25h"
 

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.command import begun, done, process, refused, written
@@ -97,3 +98,37 @@ def test_help_comes_at_once():
         subprocess.run([sys.executable, "-m", "aecli", "--help"], check=True, capture_output=True)
         seconds.append(time.perf_counter() - began)
     assert min(seconds) < 0.8  # 0.4 s on an idle machine; this one may be busy
+
+
+@pytest.mark.parametrize("command", ["list", "info", "schema"])
+def test_a_full_disk_behind_stdout_is_a_message(command):
+    with Path("/dev/full").open("w") as full:
+        words = [sys.executable, "-m", "aecli", command]
+        found = subprocess.run(words, check=False, stdout=full, stderr=subprocess.PIPE, text=True)
+    assert found.returncode == 2
+    assert found.stderr == "error: cannot write to stdout or stderr: No space left on device\n"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_leaves_no_half_of_an_output(runs, number, code):
+    np.save("rows.npy", np.zeros((400_000, 64), np.float32))
+    Path("codes.csv").write_text("before\n")
+    child = begun_listening("embed", runs.dense, "--data", "rows.npy", "--output", "codes.csv")
+    while not any(path.stat().st_size for path in Path().glob(".tmp-*")):
+        assert child.poll() is None, child.communicate()
+        time.sleep(0.05)
+    child.send_signal(number)
+    began = time.monotonic()
+    out, err = child.communicate(timeout=60)
+    assert time.monotonic() - began < 5
+    assert (child.returncode, out) == (code, "")
+    assert "Traceback" not in err
+    assert sorted(path.name for path in Path().iterdir()) == ["codes.csv", "rows.npy"]
+    assert Path("codes.csv").read_text() == "before\n"
+
+
+def begun_listening(*arguments: object) -> subprocess.Popen[str]:
+    """As `begun`; SIGINT is heard where these tests run in the background of a shell, too."""
+    program = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
+    command = [sys.executable, "-c", f"{program}runpy.run_module('aecli')", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

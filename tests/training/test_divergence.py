@@ -108,7 +108,7 @@ def test_an_epochs_mean_is_over_the_rows_that_were_trained_on():
 
     x = rows(r17=1e25)
     run = trained("training.on_divergence=skip", "training.optimizer.learning_rate=0.0")
-    (skipped,) = {step for step in steps_of(17, 1)}
+    (skipped,) = steps_of(17, 1)
     order = {row: steps_of(row, 1)[0] for row in range(ROWS)}
     kept = [row for row in range(ROWS) if order[row] != skipped]
     errors = ((open_trained(run).reconstruct(x[kept]) - x[kept]) ** 2).sum(axis=1)
