@@ -25,6 +25,7 @@ from aecli.cli import (
     schema,
     train,
 )
+from aecli.config.words import harmless
 
 app = typer.Typer(
     name="aecli",
@@ -97,7 +98,7 @@ def _ordered(arguments: list[str]) -> list[str]:
 
 
 def _say(text: str, code: int) -> int:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(harmless(text) + "\n")
     return code
 
 
