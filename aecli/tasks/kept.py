@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from collections.abc import Mapping
 from io import BytesIO
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from aecli.config.problems import DamagedError, Place, Problem
-from aecli.runs.files import cannot
+from aecli.runs.plain import read_plain
 from aecli.tasks.output import write_npz
 
 META = "meta"  # the name of the key, beside the arrays
@@ -31,12 +32,9 @@ def kept(path: Path, key: Mapping[str, Any]) -> dict[str, np.ndarray] | None:
 
     DamagedError where the file is not what was written (a zip file has a checksum of each array).
     """
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
-    except OSError as error:
-        raise cannot("read", path, error) from error
+    content = read_plain(path)
     try:
         with np.load(BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}

@@ -5,9 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import NoneType
 from typing import Any
 
+from aecli.config.problems import DamagedError, Place, Problem
+from aecli.config.words import quoted
 from aecli.experiment import Experiment, StopEarly
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "best": (float, NoneType), "best_step": (int, NoneType), "lowest": (float, NoneType), "waited": (int,),
+    "metrics_bytes": (int,), "objective": (str,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,6 +42,15 @@ class Memory:
         """Plain data."""
         return asdict(self)
 
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any], folder: Path) -> Memory:
+        """The inverse of `to_dict`; DamagedError where a checkpoint in `folder` remembers anything else."""
+        wrong = next((name for name, value in kept.items() if not _fits(name, value)), None)
+        if wrong is not None:
+            text = f"damaged: {quoted(wrong)} is nothing that training remembers, or not in its form"
+            raise DamagedError(Problem(text, Place(str(folder))))
+        return cls(**kept)
+
     def observed(self, step: int, values: dict[str, float], stop_early: StopEarly | None) -> dict[str, Any]:
         """The fields that change when `values` ("split/term") were measured at `step`."""
         changed: dict[str, Any] = {}
@@ -48,3 +66,10 @@ class Memory:
     def should_stop(self, stop_early: StopEarly | None) -> bool:
         """Whether patience is spent."""
         return stop_early is not None and self.waited >= stop_early.patience
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value of JSON can be this field's."""
+    if isinstance(value, bool) or (isinstance(value, int) and not 0 <= value < 2**63):
+        return False
+    return isinstance(value, _KINDS.get(name, ()))
