@@ -22,8 +22,8 @@ def check_credible(features: Features) -> None:
 
     A table's parts have an item for each number of a row: no shape can be larger than the file that told of it.
     """
-    width = _width(features.shape)
     _need(features.kind in get_args(Kind), "kind")
+    width = _width(features.shape, (1,) if features.kind == "table" else (1, 3))
     _need(features.scale in get_args(Scale), "scale")
     _need(all(_is_number(v) for v in (features.divisor, features.low, features.high)), "divisor, low and high")
     _need(features.divisor > 0, "divisor")
@@ -52,9 +52,9 @@ def _check_profile(features: Features, width: int) -> None:
         _need(_all(getattr(profile, name), width, _is_count), f"profile.{name}")
 
 
-def _width(shape: Sequence[Any]) -> int:
+def _width(shape: Sequence[Any], ranks: tuple[int, ...]) -> int:
     """The numbers of a row."""
-    _need(1 <= len(shape) <= 3 and all(_is_count(n) and n > 0 for n in shape), "shape")
+    _need(len(shape) in ranks and all(_is_count(n) and n > 0 for n in shape), "shape")
     _need(prod(shape) <= LARGEST, f"shape {list(shape)}: a row of more than {LARGEST:,} numbers")
     return prod(shape)
 
