@@ -42,6 +42,8 @@ for module in (report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
 QUIET = ("--quiet", "-q")
+_FULL = "error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size"
+_XLA = ("JaxRuntimeError", "XlaRuntimeError")  # not imported: most commands need no jax
 
 
 def _version(wanted: bool) -> None:
@@ -79,8 +81,10 @@ def run(arguments: list[str] | None = None) -> int:
     except BrokenPipeError:
         return _unheard()
     except MemoryError:
-        return _say("error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
+        return _say(_FULL, 2)
     except Exception as error:
+        if type(error).__name__ in _XLA and "RESOURCE_EXHAUSTED" in str(error):
+            return _say(_FULL, 2)
         from aecli.config.problems import AecliError
 
         if not isinstance(error, AecliError):

@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.raw import Raw, Want, arranged, raw_array, type_name
-from aecli.data.sources.buffers import check_size, filled, no_keys
+from aecli.data.sources.buffers import check_shape, check_size, filled, no_keys
 from aecli.data.store import read_at
 
 READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
@@ -143,8 +143,7 @@ def header(stream: IO[bytes], name: str, place: Place) -> Header:
         raise UserError(
             Problem(f"{name} holds {what}, not real numbers", place, f"{hint}save it as numbers or as text")
         )
-    if any(not 0 <= n < 2**62 for n in shape):
-        raise UserError(Problem(f"{name} announces the shape {list(shape)}", place, "the file is damaged"))
+    check_shape(shape, name, place)
     return Header(shape, fortran, dtype)
 
 
