@@ -144,8 +144,8 @@ def test_a_forged_checkpoint_is_refused_though_its_manifest_is_true(runs, forger
 @pytest.mark.parametrize("name", ["run.json", "features.json", "metrics.jsonl", "checkpoints/*/state.safetensors"])
 def test_a_file_that_claims_terabytes_is_not_read(runs, name):
     run = copied(runs.dense)
-    (path,) = list(run.glob(name))[:1]
-    os.truncate(path, 2**42)
+    for path in run.glob(name):
+        os.truncate(path, 2**42)
     command = "resume" if name == "metrics.jsonl" else "eval"
     assert f"{path}: damaged: this file is 4,398,046,511,104 bytes long" in refused(*on(command, run), code=4)
 
