@@ -21,6 +21,7 @@ from aecli.cli.common import (
     number,
     open_trained,
     print_json,
+    say,
     table,
     warned,
 )  # fmt: skip
@@ -47,7 +48,7 @@ def fit(
     if json:
         print_json(result.to_dict())
     else:
-        typer.echo(str(result.run.path))
+        say(str(result.run.path))
 
 
 @app.command()
@@ -74,7 +75,7 @@ def score(
     if json:
         print_json(report)
     else:
-        typer.echo(_shown(report))
+        say(_shown(report))
     for text in report["notes"]:
         warned(text)
     for figure in draw_verdict(trained, verdict, data, output):

@@ -27,6 +27,7 @@ from aecli.cli import (
     train,
 )
 from aecli.config.problems import AecliError, Exit
+from aecli.config.words import harmless
 from aecli.training.stopping import guarded
 
 app = typer.Typer(
@@ -46,6 +47,8 @@ for module in (report, parts, schema, info):
 BUG = "This is a bug in aecli: please report it with the lines above."
 REFUSALS = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO)  # a disk's: no mistake of aecli
 QUIET = ("--quiet", "-q")
+_FULL = "error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size"
+_XLA = ("JaxRuntimeError", "XlaRuntimeError")  # not imported: most commands need no jax
 
 
 def _version(wanted: bool) -> None:
@@ -98,13 +101,15 @@ def _run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return _unheard()
     except MemoryError:
-        return _say("error: out of memory: use fewer rows, a smaller model or a smaller training.batch_size", 2)
+        return _say(_FULL, 2)
     except OSError as error:
         if error.errno not in REFUSALS:
             error.add_note(BUG)
             raise
         return _say(f"error: cannot write {error.filename or 'to stdout or stderr'}: {error.strerror}", 2)
     except Exception as error:
+        if type(error).__name__ in _XLA and "RESOURCE_EXHAUSTED" in str(error):
+            return _say(_FULL, 2)
         if not isinstance(error, AecliError):
             error.add_note(BUG)
             raise
@@ -120,7 +125,7 @@ def _ordered(arguments: list[str]) -> list[str]:
 
 
 def _say(text: str, code: int) -> int:
-    sys.stderr.write(text + "\n")
+    sys.stderr.write(harmless(text) + "\n")
     return code
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aecli.cli.common import JsonOption, Overrides, print_json
+from aecli.cli.common import JsonOption, Overrides, print_json, say
 
 if TYPE_CHECKING:
     from aecli.experiment import Loaded
@@ -29,7 +29,7 @@ def command(
     loaded = load(config, overrides)
     found = {"config": loaded.experiment.model_dump(mode="json")}
     if not json:
-        typer.echo(to_yaml(loaded.experiment).rstrip())
+        say(to_yaml(loaded.experiment).rstrip())
     if not only_config:
         found |= _examined(loaded, quiet=json)
     if json:
@@ -42,14 +42,14 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
     from aecli.tasks.check import check_data, check_model
     from aecli.tasks.train import load_dataset
 
-    say = (lambda text: None) if quiet else typer.echo
+    tell = (lambda text: None) if quiet else say
     data, problems = check_data(loaded)
     for line in ("\n# data", *data.lines, *data.notes, *(f"warning: {text}" for text in data.warnings)):
-        say(line)
+        tell(line)
     if problems:
         raise UserError(*problems)
     dataset = load_dataset(loaded)
     model = check_model(loaded, dataset.features.layout(), len(dataset.train))
     for line in ("\n# model", *model.lines):
-        say(line)
+        tell(line)
     return {"data": data.to_dict(), "model": asdict(model)}

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from aecli.config.words import clean, harmless, harmless_json
+
 if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
@@ -34,9 +36,14 @@ def open_trained(run: str, root: Path, checkpoint: str = "best") -> Trained:
     return open_run(run, output=root, checkpoint=checkpoint, warn=warned).trained
 
 
+def say(text: str, end: str = "\n") -> None:
+    """A result for people on stdout; nothing in it steers a terminal."""
+    typer.echo(harmless(text) + end, nl=False)
+
+
 def print_json(value: Any) -> None:
-    """One JSON object; what is not finite is null."""
-    typer.echo(json.dumps(_finite(value), ensure_ascii=False))
+    """One JSON object; what is not finite is null, and what would steer a terminal is an escape."""
+    typer.echo(harmless_json(json.dumps(_finite(value), ensure_ascii=False)))
 
 
 @contextmanager
@@ -56,12 +63,12 @@ def written(run: Trained, output: Path, rows: int, json: bool) -> None:
     if json:
         print_json({"run": str(run.run.path), "output": str(output), "rows": rows})
     else:
-        typer.echo(str(output))
+        say(str(output))
 
 
 def note(text: str) -> None:
-    """A line on stderr."""
-    sys.stderr.write(text + "\n")
+    """A line on stderr; nothing in it steers a terminal."""
+    sys.stderr.write(harmless(text) + "\n")
 
 
 def warned(text: str) -> None:
@@ -70,8 +77,8 @@ def warned(text: str) -> None:
 
 
 def table(rows: list[tuple[str, ...]], head: tuple[str, ...]) -> str:
-    """Plain columns, as wide as they need to be."""
-    cells = [head, *rows]
+    """Plain columns, as wide as they need to be; what would break a line is an escape."""
+    cells = [tuple(map(clean, row)) for row in (head, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(head))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     return "\n".join(lines)
@@ -107,7 +114,7 @@ class Reporter:
             from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
             columns = (
-                TextColumn("{task.description}"),
+                TextColumn("{task.description}", markup=False),
                 BarColumn(),
                 TimeElapsedColumn(),
                 TimeRemainingColumn(),
@@ -125,7 +132,7 @@ class Reporter:
         """Called between chunks of steps."""
         now = time.monotonic()
         if self.bar:
-            self.bar.update(self.task, completed=done, total=total, description=text)
+            self.bar.update(self.task, completed=done, total=total, description=harmless(text))
         elif not self.quiet and now - self.last >= self.SECONDS:
             self.last = now
             rate = done / max(now - self.began, 1e-9)
@@ -150,4 +157,4 @@ class Reporter:
             warned(text)
 
     def _above(self, text: str) -> None:
-        self.bar.console.print(text, markup=False, highlight=False)
+        self.bar.console.print(harmless(text), markup=False, highlight=False)

@@ -19,6 +19,7 @@ from aecli.cli.common import (
     number,
     open_trained,
     print_json,
+    say,
     table,
 )  # fmt: skip
 
@@ -55,7 +56,7 @@ def command(
         (name, number(value), number(report["stderr"].get(name)), report["units"].get(name, ""))
         for name, value in report["metrics"].items()
     ]
-    typer.echo(f"{report['run']}  {report['split']}: {report['examples']} examples")
-    typer.echo(table(rows, ("metric", "value", "stderr", "unit")))
+    say(f"{report['run']}  {report['split']}: {report['examples']} examples")
+    say(table(rows, ("metric", "value", "stderr", "unit")))
     for text in report.get("notes", []):
         note(f"note: {text}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import typer
-
-from aecli.cli.common import JsonOption, print_json
+from aecli.cli.common import JsonOption, print_json, say
 
 NAME = "info"
 
@@ -18,6 +16,6 @@ def command(json: JsonOption = False) -> None:
         print_json(found)
         return
     for title, entries in found.items():
-        typer.echo(title)
+        say(title)
         for name, value in entries.items():
-            typer.echo(f"  {name:<16}{value}")
+            say(f"  {name:<16}{value}")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import Overrides, note
+from aecli.cli.common import Overrides, note, say
 
 NAME = "init"
 LIST = "list"
@@ -31,16 +31,16 @@ def command(
     from aecli.tasks.init import check_output, listed, recipes, save
 
     if recipe == LIST:
-        typer.echo(listed(recipes()))
+        say(listed(recipes()))
         return
     if output is not None:
         check_output(output, force=force)
     text = _text(data, overrides or [], output, recipe, quiet=context.obj["quiet"])
     if output is None:
-        typer.echo(text, nl=False)
+        say(text, end="")
     else:
         save(output, text, force=force)
-        typer.echo(str(output))
+        say(str(output))
 
 
 def _text(data: str | None, overrides: list[str], output: Path | None, recipe: str | None, *, quiet: bool) -> str:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from aecli.cli.common import JsonOption, print_json
+from aecli.cli.common import JsonOption, print_json, say
 
 NAME = "list"
 
@@ -28,15 +28,15 @@ def command(
         print_json(found)
         return
     for word, parts in found.items():
-        typer.echo(f"\n{word}")
+        say(f"\n{word}")
         for part in parts:
-            typer.echo(f"  {part['kind']:<16}{part['formula']}")
+            say(f"  {part['kind']:<16}{part['formula']}")
             for name, about in part["parameters"].items():
                 text = f"{name}: {_yaml(about['default'])}"
                 choices = f" ({' | '.join(about['choices'])})" if about["choices"] else ""
-                typer.echo(f"      {text:<28}{about['description']}{choices}".rstrip())
+                say(f"      {text:<28}{about['description']}{choices}".rstrip())
             if part["source"]:
-                typer.echo(f"      ({part['source']})")
+                say(f"      ({part['source']})")
 
 
 def _described(kind: str, part: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, CheckpointOption, JsonOption, Reporter, Root, open_trained, print_json
+from aecli.cli.common import OUTPUTS, CheckpointOption, JsonOption, Reporter, Root, open_trained, print_json, say
 
 NAME = "report"
 
@@ -34,4 +34,4 @@ def command(
     if json:
         print_json(found.to_dict())
     else:
-        typer.echo(str(found.path))
+        say(str(found.path))

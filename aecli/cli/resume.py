@@ -14,6 +14,7 @@ from aecli.cli.common import (
     Reporter,
     RunArgument,
     print_json,
+    say,
     told_when_stopped,
 )
 
@@ -38,4 +39,4 @@ def command(
     if json:
         print_json(result.to_dict())
     else:
-        typer.echo(str(result.run.path))
+        say(str(result.run.path))

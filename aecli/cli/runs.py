@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, JsonOption, RunArgument, note, print_json
+from aecli.cli.common import OUTPUTS, JsonOption, RunArgument, note, print_json, say
 
 if TYPE_CHECKING:
     from aecli.runs.run import Run
@@ -49,9 +49,9 @@ def ls(
     if json:
         print_json(run_tables.listed_json(chosen, shown))
     elif csv:
-        typer.echo(run_tables.listed_csv(chosen, shown))
+        say(run_tables.listed_csv(chosen, shown))
     elif chosen:
-        typer.echo(run_tables.listed(chosen, shown))
+        say(run_tables.listed(chosen, shown))
     else:
         none = f"none of the {len(found)} runs under {output} meets the conditions"
         note(none if found else f"there are no runs under {output} yet")
@@ -68,7 +68,7 @@ def show(run: RunArgument, output: Folder = OUTPUTS, json: JsonOption = False) -
     if json:
         print_json(details(found))
     else:
-        typer.echo(described(details(found)) + "\n\n" + found.config_text.rstrip())
+        say(described(details(found)) + "\n\n" + found.config_text.rstrip())
 
 
 @app.command()
@@ -87,9 +87,9 @@ def diff(runs: Runs, output: Folder = OUTPUTS, json: JsonOption = False, csv: Cs
     if json:
         print_json({"runs": names, **{section.name: section.to_dict() for section in sections}})
     elif csv:
-        typer.echo(run_tables.differences_csv(sections, names))
+        say(run_tables.differences_csv(sections, names))
     else:
-        typer.echo(run_tables.differences(sections, names))
+        say(run_tables.differences(sections, names))
 
 
 @app.command()
@@ -116,7 +116,7 @@ def rm(
     if json:
         print_json({"removed": [str(each.run.path) for each in found], "bytes": sum(each.bytes for each in found)})
     elif found:
-        typer.echo("\n".join(f"removed {each.run.path}" for each in found))
+        say("\n".join(f"removed {each.run.path}" for each in found))
     else:
         note("no run meets the conditions: nothing was removed")
 

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from json import dumps
 
-import typer
-
-from aecli.cli.common import JsonOption, print_json
+from aecli.cli.common import JsonOption, print_json, say
 
 NAME = "schema"
 
@@ -20,4 +18,4 @@ def command(json: JsonOption = False) -> None:
     if json:
         print_json(found)
     else:
-        typer.echo(dumps(found, indent=2, ensure_ascii=False))
+        say(dumps(found, indent=2, ensure_ascii=False))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, print_json, told_when_stopped
+from aecli.cli.common import OUTPUTS, JsonOption, Overrides, Reporter, print_json, say, told_when_stopped
 
 NAME = "train"
 
@@ -32,4 +32,4 @@ def command(
             from aecli.cli.profile import shown
 
             shown(result.profile)
-        typer.echo(str(result.run.path))
+        say(str(result.run.path))

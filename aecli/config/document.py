@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aecli.config.problems import Place, Problem
+from aecli.config.problems import AecliError, Place, Problem
 
 Loc = tuple[str | int, ...]
 
@@ -76,6 +77,15 @@ def blame(document: Document, location: Loc) -> Callable[[Problem], Place | None
         return own or document.place(location)
 
     return where
+
+
+@contextmanager
+def blamed_on(document: Document, location: Loc) -> Iterator[None]:
+    """Problems without a place are reported at the key they name, or at this place of the config."""
+    try:
+        yield
+    except AecliError as error:
+        raise error.at(blame(document, location)) from None
 
 
 def from_value(value: Mapping[str, Any], name: str) -> Document:

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
 _LONGEST = 40
+# What steers a terminal or turns the order of what is read there: C0 but tab and newline, DEL, C1, separators of
+# lines, marks and overrides of direction; and halves of surrogate pairs, which no encoding has.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def harmless(text: str) -> str:
+    """`text` as any output for people may hold it: what steers a terminal is written as escapes (`\\x1b`)."""
+    return _STEERING.sub(lambda found: _escape(found[0]), text)
+
+
+def harmless_json(text: str) -> str:
+    """JSON likewise, each such character as JSON's own escape: it means the same to whoever reads it as JSON."""
+    return _STEERING.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def clean(text: str) -> str:
     """`text` with what a terminal would not print as itself written as escapes."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
 def quoted(value: Any) -> str:
@@ -41,3 +55,7 @@ def subject(loc: Sequence[str | int]) -> str:
     """The value at `loc` as messages call it: its key, and the indexes that follow the key."""
     start = max((i for i, key in enumerate(loc) if isinstance(key, str)), default=0)
     return quoted(".".join(map(str, loc[start:]))) if loc else "the config"
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

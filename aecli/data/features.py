@@ -10,6 +10,7 @@ import numpy as np
 
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.aligned import empty
+from aecli.data.credible import check_credible
 from aecli.data.faults import COUNTED, cells
 from aecli.data.raw import Field, Kind, Raw
 from aecli.data.spec import Scale
@@ -197,7 +198,7 @@ class Features:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Features:
-        """The inverse of `to_dict`."""
+        """The inverse of `to_dict`; ValueError, TypeError or LookupError where `fields` are no features."""
         arrays = {k: None if fields[k] is None else np.array(fields[k], np.float64) for k in ("shift", "spread")}
         known, profile = fields.get("fields"), fields.get("profile")
         rest = {
@@ -207,7 +208,9 @@ class Features:
             "fields": tuple(Field(**{**f, "values": tuple(f["values"])}) for f in known) if known else None,
             "profile": Profile.from_dict(profile) if profile else None,
         }  # fmt: skip
-        return cls(**{**fields, **arrays, **rest})
+        found = cls(**{**fields, **arrays, **rest})
+        check_credible(found)
+        return found
 
     def name(self, feature: int) -> str:
         """The name of a feature by its flat index: its column, or its index."""

@@ -41,6 +41,7 @@ class Sidecar:
         """`id`, `row`, `label` (where there is one) and `carried`, each a lazy column."""
         import pyarrow as pa
 
+        # Mapped, so that columns cost no memory till they are read: the file is aecli's own, and whole when opened.
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         found = {name: Column(table, name, _values) for name in table.column_names}
         carried = {name.removeprefix(CARRIED): found.pop(name) for name in list(found) if name.startswith(CARRIED)}

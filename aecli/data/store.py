@@ -19,6 +19,17 @@ if TYPE_CHECKING:
     from jaxtyping import Float32, Shaped
 
 
+def read_at(file: int, out: memoryview, offset: int) -> bool:
+    """Fill `out` with the bytes of an open file from `offset` on; False where the file ends before."""
+    done = 0
+    while done < len(out):  # a call reads some of what is asked for, two gigabytes at most
+        read = os.preadv(file, [out[done:]], offset + done)
+        if not read:
+            return False
+        done += read
+    return True
+
+
 class Stored:
     """Rows [n, *shape] in a file of raw values, read as float32.
 
@@ -63,12 +74,8 @@ class Stored:
         own, size, file = found.reshape(-1).view(np.uint8).data, prod(self.shape[1:]) * self._type.itemsize, self._file
         each = count * size
         for i, start in enumerate(starts):
-            done = 0
-            while done < each:  # a call reads some of what is asked for, two gigabytes at most
-                read = os.preadv(file, [own[i * each + done : (i + 1) * each]], start * size + done)
-                if not read:
-                    raise UserError(Problem(f"{self.path} is shorter than it was", None, "remove it: it is made again"))
-                done += read
+            if not read_at(file, own[i * each : (i + 1) * each], start * size):
+                raise UserError(Problem(f"{self.path} is shorter than it was", None, "remove it: it is made again"))
         return found
 
     def _valued(self, content: np.ndarray) -> Float32[np.ndarray, " k *shape"]:

@@ -10,6 +10,7 @@ from typing import Any
 from aecli.config.problems import DamagedError, Problem
 from aecli.runs.files import cannot
 from aecli.runs.listing import Entry
+from aecli.runs.record import check_record
 from aecli.runs.run import Run
 from aecli.runs.values import config_values
 
@@ -26,6 +27,7 @@ def details(run: Run) -> dict[str, Any]:
     record = run.record
     if entry.fault:
         raise DamagedError(Problem(f"damaged: {entry.fault}", hint=f"{run.path} was not written to its end"))
+    check_record(record, run.record_path)
     config = config_values(run.config_text, str(run.config_path))
     files = [{"path": path.relative_to(run.path).as_posix(), "bytes": size} for path, size in sizes(run.path)]
     return {

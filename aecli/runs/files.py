@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from aecli.config.problems import DamagedError, Place, Problem, UserError
+from aecli.config.problems import DamagedError, Place, Problem
+from aecli.runs.plain import cannot, read_plain
 
 
 @contextmanager
@@ -93,12 +94,7 @@ def to_json(value: Any, indent: int | None = 2) -> str:
 
 def read_json(path: Path) -> dict[str, Any]:
     """The JSON object in a file that aecli wrote; DamagedError where it is missing or holds anything else."""
-    try:
-        return parse_json(path.read_bytes(), Place(str(path)))
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise DamagedError(Problem("damaged: this file is missing", Place(str(path)))) from None
-    except OSError as error:
-        raise cannot("read", path, error) from error
+    return parse_json(read_plain(path), Place(str(path)))
 
 
 def parse_json(content: bytes, place: Place) -> dict[str, Any]:
@@ -110,10 +106,3 @@ def parse_json(content: bytes, place: Place) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise DamagedError(Problem("damaged: this is not a JSON object", place))
     return value
-
-
-def cannot(verb: str, path: Path, error: OSError) -> UserError:
-    """The operating system's refusal to read or write `path`, in words."""
-    hint = "check that the folder exists, that you may write there, and that the disk is not full"
-    hint = hint if verb == "write" else None
-    return UserError(Problem(f"cannot {verb} {str(path)!a}: {error.strerror or error}", hint=hint))

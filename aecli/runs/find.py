@@ -12,6 +12,7 @@ from pathlib import Path
 from aecli.config.names import STAMP
 from aecli.config.problems import DamagedError, Problem, UserError
 from aecli.runs.files import cannot
+from aecli.runs.plain import check_plain
 from aecli.runs.run import Run
 
 _LISTED = 10
@@ -40,6 +41,15 @@ UNFINISHED = Wanted(lambda run: run.record.get("status") != "completed", "is com
 
 
 def open_run(
+    text: str, root: Path, wanted: Wanted | None = None, say: Callable[[str], None] = lambda text: None
+) -> Run:
+    """The run that `find_run` finds; DamagedError, before anything is read, where it holds a link or a pipe."""
+    run = find_run(text, root, wanted, say)
+    check_plain(run.path)
+    return run
+
+
+def find_run(
     text: str, root: Path, wanted: Wanted | None = None, say: Callable[[str], None] = lambda text: None
 ) -> Run:
     """The run that `text` means: the path of a run directory, `latest`, or a unique prefix.

@@ -103,7 +103,7 @@ def entries(root: Path) -> list[Entry]:
 def in_use(run: Run) -> bool:
     """Whether another process holds the run's lock. Nothing is written, nor made where it is missing."""
     try:
-        descriptor = os.open(run.path / ".lock", os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = os.open(run.path / ".lock", os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError:
         return False  # no lock was ever taken: whoever holds one has made its file first
     try:

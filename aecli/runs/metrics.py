@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from aecli.config.problems import DamagedError, Place, Problem, UserError
 from aecli.runs.files import cannot, parse_json, to_json
+from aecli.runs.plain import open_plain, read_plain
+
+LONGEST = 2**31  # bytes of a log that is read
+_LARGE = 1e300  # no measure is larger
 
 
 class Metrics:
@@ -20,7 +24,7 @@ class Metrics:
 
     def __init__(self, path: Path):
         self.path = path
-        self._file: BinaryIO | None = None
+        self._file: IO[bytes] | None = None
         self._whole = 0  # bytes of whole records, while the file is open
 
     def __enter__(self) -> Metrics:
@@ -50,33 +54,33 @@ class Metrics:
 
         DamagedError, with the line's number, where a whole line is not a record.
         """
-        try:
-            lines = self.path.read_bytes().split(b"\n")[:-1]
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise cannot("read", self.path, error) from error
+        lines = self._content().split(b"\n")[:-1]
         return [parse_json(line, Place(str(self.path), number)) for number, line in enumerate(lines, 1)]
+
+    def measured(self) -> list[dict[str, Any]]:
+        """Every record of measured values, as training writes them; DamagedError, with its line, for any other."""
+        records = self.read()
+        wrong = next((number for number, record in enumerate(records, 1) if not _is_measured(record)), None)
+        if wrong is not None:
+            text = "damaged: this is no record of an epoch, a split and its values"
+            raise DamagedError(Problem(text, Place(str(self.path), wrong)))
+        return records
 
     def length(self) -> int:
         """The bytes of all whole records: what a checkpoint remembers."""
-        if self._file:
-            return self._whole
-        try:
-            return self.path.read_bytes().rfind(b"\n") + 1
-        except FileNotFoundError:
-            return 0
+        return self._whole if self._file else self._content().rfind(b"\n") + 1
 
     def truncate(self, length: int) -> None:
         """Forget all records after the first `length` bytes; DamagedError where no record ends there."""
-        content = self.path.read_bytes() if self.path.exists() else b""
+        content = self._content()
         if length > len(content) or (length and content[length - 1 : length] != b"\n"):
             text = f"damaged: no record ends at byte {length}, where the checkpoint says one does"
             raise DamagedError(Problem(text, Place(str(self.path))))
         if length < len(content):
             self.close()
             try:
-                os.truncate(self.path, length)
+                with open_plain(self.path, os.O_RDWR, "rb+") as file:
+                    file.truncate(length)
             except OSError as error:
                 raise cannot("write", self.path, error) from error
 
@@ -97,10 +101,22 @@ class Metrics:
             except OSError as error:
                 raise cannot("write", self.path, error) from error
 
-    def _open(self) -> BinaryIO:
+    def _content(self) -> bytes:
+        """All that is in the file; nothing where there is none yet."""
+        return read_plain(self.path, LONGEST) if os.path.lexists(self.path) else b""
+
+    def _open(self) -> IO[bytes]:
         """The file, open at the end of its last whole record: a line that a crash cut goes first."""
         if self._file is None:
             self._whole = self.length()
-            self._file = self.path.open("ab")
+            self._file = open_plain(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
             self._file.truncate(self._whole)
         return self._file
+
+
+def _is_measured(record: dict[str, Any]) -> bool:
+    epoch, values = record.get("epoch"), record.get("values")
+    if not isinstance(record.get("split"), str) or not isinstance(values, dict):
+        return False
+    numbers = all(value is None or (type(value) in (int, float) and abs(value) < _LARGE) for value in values.values())
+    return numbers and type(epoch) is int and 0 <= epoch < 2**31

@@ -14,6 +14,7 @@ from typing import Any
 
 PACKAGES = ("aecli", "jax", "jaxlib", "flax", "optax", "numpy")
 _SECONDS = 10.0
+_SUBMODULES = "--ignore-submodules=dirty"  # git would look into each, with what its own config says
 
 
 def provenance(device: str | None = None) -> dict[str, Any]:
@@ -31,9 +32,13 @@ def provenance(device: str | None = None) -> dict[str, Any]:
 
 
 def git_state(folder: Path) -> dict[str, Any]:
-    """Commit of the work tree around `folder`, and whether tracked files differ from it; else None, None."""
+    """Commit of the work tree around `folder`, and whether tracked files differ from it; else None, None.
+
+    No command that the repository names is run: where its config has filters, nobody is asked what differs.
+    """
     commit = _git(folder, "rev-parse", "--verify", "HEAD")
-    changes = _git(folder, "status", "--porcelain", "--untracked-files=no") if commit else None
+    asked = commit and not _filtered(folder)
+    changes = _git(folder, "status", "--porcelain", "--untracked-files=no", _SUBMODULES) if asked else None
     return {"commit": commit or None, "dirty": None if changes is None else bool(changes)}
 
 
@@ -62,6 +67,12 @@ def _version(package: str) -> str | None:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _filtered(folder: Path) -> bool:
+    """Whether the repository itself, not its user, names commands that `git status` would run on its files."""
+    found = _git(folder, "config", "--includes", "--show-scope", "--name-only", "--get-regexp", r"^filter\.")
+    return any(line.startswith(("local", "worktree")) for line in (found or "").splitlines())
 
 
 def _git(folder: Path, *arguments: str) -> str | None:

@@ -15,7 +15,7 @@ from aecli.config.names import STAMP
 from aecli.config.problems import AecliError, Problem, UserError
 from aecli.runs.details import sizes
 from aecli.runs.files import cannot, sync_folder
-from aecli.runs.find import open_run
+from aecli.runs.find import find_run
 from aecli.runs.listing import in_use
 from aecli.runs.run import Run
 
@@ -33,13 +33,13 @@ class Doomed:
 
 
 def named(text: str, root: Path) -> Run:
-    """The run that `text` means: as for `open_run`, and half-written ones (no run.json) by their whole path or
+    """The run that `text` means: as for `find_run`, and half-written ones (no run.json) by their whole path or
     name.
     """
     for path in (Path(text), root / text):
         if text and STAMP.fullmatch(path.name) and os.path.isdir(path) and not os.path.lexists(path / "run.json"):  # noqa: PTH112
             return Run(path)
-    run = open_run(text, root)
+    run = find_run(text, root)
     return run if run.path.name not in ("", "..") else Run(Path(os.path.realpath(run.path)))
 
 

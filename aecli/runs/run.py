@@ -16,6 +16,7 @@ from aecli.config.names import check_name
 from aecli.config.problems import DamagedError, Place, Problem, UserError
 from aecli.experiment import Loaded, load
 from aecli.runs.files import cannot, read_json, sync_folder, to_json, write_whole
+from aecli.runs.plain import open_plain, read_plain
 
 _ATTEMPTS = 100
 
@@ -99,13 +100,9 @@ class Run:
         """The text of config.yaml; DamagedError where it is missing or not UTF-8."""
         place = Place(str(self.config_path))
         try:
-            return self.config_path.read_bytes().decode()
-        except FileNotFoundError:
-            raise DamagedError(Problem("damaged: this file is missing", place)) from None
+            return read_plain(self.config_path).decode()
         except UnicodeDecodeError as error:
             raise DamagedError(Problem(f"damaged: this is not text ({error})", place)) from None
-        except OSError as error:
-            raise cannot("read", self.config_path, error) from error
 
     def config(self, overrides: list[str] | None = None) -> Loaded:
         """The config with these overrides; DamagedError where it is missing or no text, UserError where it was
@@ -121,14 +118,12 @@ class Run:
         The lock is the operating system's (flock): a kill leaves none behind.
         """
         try:
-            descriptor = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+            lock = open_plain(self.path / ".lock", os.O_RDWR | os.O_CREAT, "rb+")
         except OSError as error:
             raise cannot("write", self.path / ".lock", error) from error
-        try:
-            _take(descriptor, self.path)
+        with lock:
+            _take(lock.fileno(), self.path)
             yield
-        finally:
-            os.close(descriptor)
 
 
 def _new_folder(root: Path, name: str, created: datetime) -> Path:

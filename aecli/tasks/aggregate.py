@@ -49,7 +49,9 @@ class Aggregate:
 def aggregate_of(trained: Trained) -> Aggregate:
     """Of a run with a prior: kept in its directory, measured again for another checkpoint."""
     path, key = trained.run.path / FILE, {"version": 1, "model": trained.fingerprint}
-    if found := kept(path, key):
+    size = trained.model.bottleneck.size
+    forms = {"mean": (size,), "variance": (size,), "misfit": ()}
+    if found := kept(path, key, lambda arrays: {name: a.shape for name, a in arrays.items()} == forms):
         return Aggregate(found["mean"], found["variance"], float(found["misfit"]))
     mean, variance = _moments(trained)
     made = Aggregate(mean, variance, _misfit(trained, mean, variance))

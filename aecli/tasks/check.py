@@ -6,12 +6,11 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aecli.config.document import blame
+from aecli.config.document import blame, blamed_on
 from aecli.config.problems import Problem
 from aecli.data.describe import Description
 from aecli.experiment import Loaded
 from aecli.layout import Layout
-from aecli.tasks.train import blamed_on
 
 MEGABYTE = 2**20
 

@@ -112,7 +112,7 @@ def _places(trained: Trained, split: str, data: str | Path | None, output: Path 
 def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
     from aecli.model.spec import units
 
-    records = Metrics(trained.run.metrics).read()
+    records = Metrics(trained.run.metrics).measured()
     if not records:
         return None  # no epoch was asked for
     path = folder / "curves.png"

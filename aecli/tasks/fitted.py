@@ -8,7 +8,7 @@ from pathlib import Path
 from signal import Signals
 from typing import TYPE_CHECKING, Any
 
-from aecli.config.document import blame
+from aecli.config.document import blamed_on
 from aecli.config.problems import AecliError, DivergedError
 from aecli.data.dataset import Dataset
 from aecli.experiment import Loaded
@@ -20,15 +20,6 @@ from aecli.training.progress import Progress
 if TYPE_CHECKING:
     from aecli.training.clock import Clock
     from aecli.training.profile.tracer import Tracer
-
-
-@contextmanager
-def blamed_on(document: Any, location: tuple[str | int, ...]) -> Iterator[None]:
-    """Problems without a place are reported at the key they name, or at this place of the config."""
-    try:
-        yield
-    except AecliError as error:
-        raise error.at(blame(document, location)) from None
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
+from aecli.config.words import quoted
 from aecli.runs.files import cannot, sync_folder, write_synced
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ def write_images(path: Path, images: Iterable[tuple[str, UInt8[np.ndarray, " hei
     try:
         aside.mkdir()
         for name, image in images:
+            _check_name(name)
             (aside / name).parent.mkdir(parents=True, exist_ok=True)
             write_synced(aside / name, png(image, MAKER))
         _replace_folder(aside, path)
@@ -40,6 +43,13 @@ def write_images(path: Path, images: Iterable[tuple[str, UInt8[np.ndarray, " hei
         raise cannot("write", path, error) from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
+
+
+def _check_name(name: str) -> None:
+    """UserError for a name that would lead out of the folder, or that a terminal would not show as it is."""
+    path = PurePosixPath(name)
+    if not name or path.is_absolute() or ".." in path.parts or any(unicodedata.category(c) == "Cc" for c in name):
+        raise UserError(Problem(f"{quoted(name)} is no name for a picture", hint="give the picture another name"))
 
 
 def numbered(images: Iterable[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:

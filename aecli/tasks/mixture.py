@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,8 +77,19 @@ def fit(
 def mixture_of(trained: Trained, warn: Callable[[str], None] | None = None) -> Mixture:
     """The mixture of a run's training codes: kept in its directory, fitted again for another checkpoint."""
     path, key = trained.run.path / FILE, {"version": 2, "model": trained.fingerprint}
-    if found := kept(path, key):
+    if found := kept(path, key, partial(_fits, size=trained.model.bottleneck.size)):
         return Mixture(**found)
     mixture = fit(training_codes(trained), warn=warn)
     keep(path, key, {"weights": mixture.weights, "means": mixture.means, "factors": mixture.factors})
     return mixture
+
+
+def _fits(found: Mapping[str, np.ndarray], size: int) -> bool:
+    """Whether kept arrays are a mixture of codes of this size."""
+    if found.keys() != {"weights", "means", "factors"} or any(array.dtype != np.float64 for array in found.values()):
+        return False
+    weights, n = found["weights"], found["weights"].size
+    shapes = [array.shape for array in (weights, found["means"], found["factors"])]
+    finite = all(bool(np.isfinite(array).all()) for array in found.values())
+    sums = n > 0 and finite and bool((weights >= 0).all()) and abs(weights.sum() - 1) < 1e-6
+    return sums and shapes == [(n,), (n, size), (n, size, size)]

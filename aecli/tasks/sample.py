@@ -63,8 +63,10 @@ class Samples:
             write_npz(path, {"samples": self.samples, "codes": self.codes, **self.where})
         elif suffix == ".png":
             write_png(path, contact_sheet(_enlarged(self.samples), self.columns))
+        elif suffix == ".csv":
+            write_csv(path, self._table(features), guard=True)
         else:
-            (write_csv if suffix == ".csv" else write_parquet)(path, self._table(features))
+            write_parquet(path, self._table(features))
 
     def _table(self, features: Features) -> dict[str, np.ndarray]:
         """`where` and the rows; what is called like a column of the data is `sample.<name>` there."""

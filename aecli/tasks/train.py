@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict, dataclass, field
-from functools import reduce
 from pathlib import Path
 from typing import Any
 
+from aecli.config.document import blamed_on
 from aecli.config.dump import to_yaml
 from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset
@@ -16,15 +16,14 @@ from aecli.experiment import Experiment, Loaded, load
 from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
+from aecli.runs.record import check_record
 from aecli.runs.run import Run
 from aecli.tasks.ahead import ahead, remember
 from aecli.tasks.conflicts import data_conflicts
-from aecli.tasks.fitted import blamed_on, fitted, status_kept
+from aecli.tasks.continuing import check_continues, reloaded
+from aecli.tasks.fitted import fitted, status_kept
 from aecli.tasks.profile import refuse_too_short, traced, written
 from aecli.training.progress import Progress, Silent
-
-# What a resumed run cannot change: what it is, and what an epoch is.
-FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"))
 
 
 @dataclass(frozen=True)
@@ -102,20 +101,21 @@ def resume(
     progress = progress or Silent()
     run = open_run(text, Path(output), None if overrides else UNFINISHED, progress.warn)
     with run.locked():
-        record = run.record
+        record = check_record(run.record, run.record_path)
         if record.get("status") == "completed" and not overrides:
             progress.say(f"{run.path} is complete: nothing to do")
-            return Result(run, "completed", record.get("metrics", {}))
-        loaded = _reloaded(run, overrides or [])
+            return Result(run, "completed", record.get("metrics") or {})
+        loaded = reloaded(run, overrides or [])
         dataset = _read_ahead(loaded)
         if run.data.get("sha256") != dataset.sha256:
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
         use_cache()
         device = _device(loaded)
-        _check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
+        refuse_too_large(loaded, dataset, device)
+        check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
         write_whole(run.config_path, to_yaml(loaded.experiment))
-        run.update(status="running", exit_reason=None, overrides=[*record.get("overrides", []), *(overrides or [])])
+        run.update(status="running", exit_reason=None, overrides=[*(record.get("overrides") or []), *(overrides or [])])
         return _trained(run, loaded, dataset, device, progress, figures, Path(output))
 
 
@@ -181,36 +181,6 @@ def _with_start(loaded: Loaded, root: Path, progress: Progress) -> Loaded:
         path = str(open_run(experiment.training.initialize_from, root, TRAINED, progress.warn).path)
     training = experiment.training.model_copy(update={"initialize_from": path})
     return loaded._replace(experiment=experiment.model_copy(update={"training": training}))
-
-
-def _check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool) -> None:
-    """UserError where the last checkpoint does not fit the config, or where overrides would train nothing."""
-    from aecli.training import checkpoint
-    from aecli.training.program import program
-    from aecli.training.trained import restore
-
-    saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
-    if saved is not None:
-        made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
-        with blamed_on(loaded.document, ("training",)):
-            restore(made, loaded.experiment, saved[1])
-        total = loaded.experiment.training.epochs * made.steps_per_epoch
-        if overridden and saved[0] >= total:
-            done = saved[0] // made.steps_per_epoch
-            asked = loaded.experiment.training.epochs
-            text = f"nothing would be trained: {done} epochs are done, and training.epochs is {asked}"
-            hint = f"set training.epochs above {done}; what a finished run was trained with does not change"
-            raise UserError(Problem(text, loaded.document.place(("training", "epochs")), hint))
-
-
-def _reloaded(run: Run, overrides: list[str]) -> Loaded:
-    loaded, before = run.config(overrides), run.config().experiment
-    for path in FIXED:
-        if reduce(getattr, path, before) != reduce(getattr, path, loaded.experiment):
-            hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"
-            text = f"a resumed run cannot change `{'.'.join(path)}`"
-            raise UserError(Problem(text, loaded.document.place(path), hint))
-    return loaded
 
 
 def _trained(

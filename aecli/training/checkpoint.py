@@ -9,6 +9,7 @@ notice a flipped byte. Equal states give equal bytes. Everything here is numpy: 
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -18,7 +19,9 @@ from typing import Any
 import numpy as np
 
 from aecli.config.problems import DamagedError, DivergedError, Place, Problem, UserError
+from aecli.config.words import quoted
 from aecli.runs.files import cannot, parse_json, sync_folder, to_json, write_synced
+from aecli.runs.plain import read_plain
 from aecli.training.trees import flatten, unflatten
 
 __all__ = ["flatten", "latest_good", "load", "prune", "save", "steps", "tidy", "unflatten"]
@@ -26,6 +29,7 @@ __all__ = ["flatten", "latest_good", "load", "prune", "save", "steps", "tidy", "
 STATE, MEMORY, MANIFEST = "state.safetensors", "memory.json", "manifest.json"
 Arrays = dict[str, np.ndarray]
 
+_SHORT = 2**24  # bytes of a manifest or a memory, at most
 _STEP = re.compile(r"0|[1-9][0-9]{0,15}")
 # safetensors has this name: an array of that name, or of its escaped form, gets an underscore more.
 _RESERVED = re.compile(r"_*__metadata__")
@@ -70,9 +74,9 @@ def load(folder: Path, step: int) -> tuple[Arrays, dict[str, Any]]:
     if not path.is_dir():
         known = ", ".join(map(str, steps(folder))) or "none"
         raise UserError(Problem(f"there is no checkpoint of step {step} in {folder}", hint=f"steps there: {known}"))
-    files = {name: _bytes(path / name) for name in (MANIFEST, STATE, MEMORY)}
+    files = {name: read_plain(path / name, most) for name, most in _longest().items()}
     _verify(path, step, files)
-    return _unpacked(files[STATE]), parse_json(files[MEMORY], Place(str(path / MEMORY)))
+    return _unpacked(files[STATE], path / STATE), parse_json(files[MEMORY], Place(str(path / MEMORY)))
 
 
 def steps(folder: Path) -> list[int]:
@@ -193,13 +197,10 @@ def _verify(path: Path, step: int, files: Mapping[str, bytes]) -> None:
     raise DamagedError(Problem("damaged: this is not the manifest that was written", place))
 
 
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-        raise DamagedError(Problem("damaged: this file is missing", Place(str(path)))) from None
-    except OSError as error:
-        raise cannot("read", path, error) from error
+def _longest() -> dict[str, int]:
+    """The files of a checkpoint in the order they are read, and how long each may be: arrays are in memory twice."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {MANIFEST: _SHORT, MEMORY: _SHORT, STATE: memory // 2}
 
 
 def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
@@ -212,19 +213,34 @@ def _packed(arrays: Mapping[str, np.ndarray]) -> bytes:
         array = array.astype(array.dtype.newbyteorder("="), copy=False)
         if array.dtype.name not in _DTYPES.values():
             raise TypeError(f"a checkpoint cannot hold {name!r} of type {array.dtype}")
-        if array.dtype.kind not in "biu" and not np.isfinite(array).all():
+        if not _finite(array):
             raise DivergedError(f"{name!a} is not finite: no checkpoint of it is written")
         ready["_" + name if _RESERVED.fullmatch(name) else name] = array
     return pack(ready)
 
 
-def _unpacked(content: bytes) -> Arrays:
-    """The arrays of verified bytes, in alphabetical order; each owns its memory and may be written to."""
+def _unpacked(content: bytes, path: Path) -> Arrays:
+    """The arrays of verified bytes, in alphabetical order; each owns its memory and may be written to.
+
+    DamagedError for what `save` never writes, whatever a manifest says of it: other types, shapes that do not match
+    their bytes, values that are not finite.
+    """
     import ml_dtypes  # noqa: F401 (makes numpy know bfloat16)
-    from safetensors import deserialize
+    from safetensors import SafetensorError, deserialize
 
     arrays: Arrays = {}
-    for name, tensor in sorted(deserialize(content), key=lambda item: item[0]):
-        array = np.frombuffer(bytearray(tensor["data"]), np.dtype(_DTYPES[tensor["dtype"]]))
-        arrays[name[1:] if _RESERVED.fullmatch(name) else name] = array.reshape(tensor["shape"])
+    try:
+        for name, tensor in sorted(deserialize(content), key=lambda item: item[0]):
+            array = np.frombuffer(bytearray(tensor["data"]), np.dtype(_DTYPES[tensor["dtype"]]))
+            arrays[name[1:] if _RESERVED.fullmatch(name) else name] = array.reshape(tensor["shape"])
+    except (SafetensorError, LookupError, ValueError) as error:
+        what = f"the type {error} is not read" if isinstance(error, LookupError) else error
+        raise DamagedError(Problem(f"damaged: {what}", Place(str(path)))) from None
+    wild = next((name for name, array in arrays.items() if not _finite(array)), None)
+    if wild is not None:
+        raise DamagedError(Problem(f"damaged: {quoted(wild)} holds a value that is not finite", Place(str(path))))
     return arrays
+
+
+def _finite(array: np.ndarray) -> bool:
+    return array.dtype.kind in "biu" or bool(np.isfinite(array).all())

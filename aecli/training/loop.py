@@ -13,7 +13,7 @@ import jax
 import numpy as np
 
 from aecli.config.numbers import numbers_of, values_at_end
-from aecli.config.problems import DivergedError, Place, Problem
+from aecli.config.problems import DivergedError, Problem
 from aecli.data.dataset import Dataset
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
@@ -86,8 +86,8 @@ class Trainer:
         saved = checkpoint.latest_good(self.run.checkpoints, self.progress.warn)
         if saved is None:
             return self.start(self.initial()), Memory(logged=0)
-        place = Place(str(self.run.checkpoints / str(saved[0]) / checkpoint.MEMORY))
-        return self.put(restore(self.program, self.experiment, saved[1])), Memory.of(saved[2], place)
+        memory = Memory.from_dict(saved[2], self.run.checkpoints)
+        return self.put(restore(self.program, self.experiment, saved[1])), memory
 
     def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
         """Epoch after epoch; what is logged and saved is a pure function of config, data and seed."""

@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import math
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from types import NoneType
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from aecli.config.problems import DamagedError, Place, Problem
+from aecli.config.words import quoted
 from aecli.experiment import Experiment, StopEarly
+
+_KINDS: dict[str, tuple[type, ...]] = {
+    "best": (float, NoneType), "best_step": (int, NoneType), "lowest": (float, NoneType), "waited": (int,),
+    "metrics_bytes": (int,), "objective": (str,), "logged": (int, NoneType), "halvings": (int,), "optimizer": (str,),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -33,15 +39,6 @@ class Memory:
     halvings: int = 0
     optimizer: str = ""
 
-    @classmethod
-    def of(cls, found: dict[str, Any], place: Place) -> Memory:
-        """What a checkpoint holds of it; DamagedError at `place` where that is something else."""
-        try:
-            return TypeAdapter(cls).validate_python({**found, "skipped": tuple(found.get("skipped", ()))})
-        except (ValidationError, TypeError) as error:
-            text = f"damaged: this is not what training remembers ({str(error).splitlines()[0]})"
-            raise DamagedError(Problem(text, place)) from None
-
     def under(self, experiment: Experiment) -> Memory:
         """This memory without what belongs to another config: losses to its objective, halvings to its optimiser."""
         kept = self
@@ -56,6 +53,15 @@ class Memory:
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
+
+    @classmethod
+    def from_dict(cls, kept: dict[str, Any], folder: Path) -> Memory:
+        """The inverse of `to_dict`; DamagedError where a checkpoint in `folder` remembers anything else."""
+        wrong = next((name for name, value in kept.items() if not _fits(name, value)), None)
+        if wrong is not None:
+            text = f"damaged: {quoted(wrong)} is nothing that training remembers, or not in its form"
+            raise DamagedError(Problem(text, Place(str(folder))))
+        return cls(**{**kept, "skipped": tuple(kept.get("skipped", ()))})
 
     def observed(self, step: int, values: dict[str, float], stop_early: StopEarly | None) -> dict[str, Any]:
         """The fields that change when `values` ("split/term") were measured at `step`."""
@@ -76,3 +82,12 @@ class Memory:
 
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _fits(name: str, value: Any) -> bool:
+    """Whether a value of JSON can be this field's."""
+    if name == "skipped":
+        return isinstance(value, list) and all(_fits("waited", step) for step in value)
+    if isinstance(value, bool) or (isinstance(value, int) and not 0 <= value < 2**63):
+        return False
+    return isinstance(value, _KINDS.get(name, ()))

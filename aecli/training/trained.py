@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -21,6 +22,8 @@ from aecli.data.features import Features
 from aecli.data.store import Stored, Through
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
+from aecli.runs.files import read_json
+from aecli.runs.record import check_record
 from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.batches import Looped
@@ -154,6 +157,7 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
 
     UserError where there is none yet; DamagedError where a file of it is not what was written.
     """
+    check_record(run.record, run.record_path)
     experiment = run.config().experiment
     features = read_features(run)
     step, arrays = _choose(run, which, warn)
@@ -182,18 +186,18 @@ def write_features(run: Run, features: Features) -> None:
 def read_features(run: Run) -> Features:
     """What `write_features` kept."""
     path = run.path / "features.json"
+    if not os.path.lexists(path):
+        raise UserError(Problem(f"{run.path} has not begun training", hint="continue it: aecli resume RUN"))
     try:
-        return Features.from_dict(json.loads(path.read_text()))
-    except FileNotFoundError:
-        raise UserError(Problem(f"{run.path} has not begun training", hint="continue it: aecli resume RUN")) from None
-    except (ValueError, KeyError, TypeError) as error:
+        return Features.from_dict(read_json(path))
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise DamagedError(Problem(f"damaged: {error}", Place(str(path)))) from error
 
 
 def _training_rows(run: Run) -> int:
     """How many rows the run was trained on, by its record."""
     rows = run.data.get("train_rows")
-    if not isinstance(rows, int) or isinstance(rows, bool) or rows < 1:
+    if not isinstance(rows, int) or isinstance(rows, bool) or not 1 <= rows < 2**31:
         raise DamagedError(Problem("damaged: data.train_rows is no number of rows", Place(str(run.record_path))))
     return rows
 
@@ -215,7 +219,7 @@ def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[i
             raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
     step, arrays = latest[:2]
-    memory = Memory.of(latest[2], Place(str(run.checkpoints / str(step) / checkpoint.MEMORY)))
+    memory = Memory.from_dict(latest[2], run.checkpoints)
     if which == "last" or memory.best_step in (None, step):
         return step, arrays
     try:

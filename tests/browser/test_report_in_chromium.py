@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -134,6 +136,22 @@ def test_lasso_lists_and_saves_ids(shown):
     page.locator(".clear").press("Enter")
     assert page.locator(".count").inner_text() == "none"
     assert page.locator(".save").is_disabled()
+
+
+def test_saved_ids_are_no_formulas(shown):
+    made = contents.code_map(labels=("@sum(a)", "+1.5", '=a"b'))
+    evil = replace(made, ids=[("=cmd()", "-1e3", "+x", "\ty", "a=b")[i % 5] for i in range(len(made.ids))])
+    page = shown(contents.images(code_map=evil))
+    lasso(page, *places(page)[0])
+    page.wait_for_function("document.querySelector('.count').textContent !== 'none'")
+    with page.expect_download() as saved:
+        page.locator(".save").press("Enter")
+    with Path(saved.value.path()).open(newline="") as file:
+        head, *rows = csv.reader(file)
+    assert head == ["id", "label"]
+    assert {row[0] for row in rows} <= {"'=cmd()", "-1e3", "'+x", "'\ty", "a=b"}
+    assert {row[1] for row in rows} <= {"'@sum(a)", "+1.5", "'=a\"b"}
+    assert any(row[0].startswith("'") for row in rows)
 
 
 def test_the_lasso_selects_what_lies_within(shown):

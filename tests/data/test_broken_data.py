@@ -93,6 +93,18 @@ BYTES = {
         npy_header((0, 2**70)),
         r"npy: the file announces the shape \[0, 1180591620717411303424\]",
     ),
+    "zero_lies.npy": (npy_header((0, 2**40, 2**40)), r"npy: the file announces the shape \[0, 1099511627776"),
+    "zero_last.npy": (npy_header((2**40, 0)), r"npy: the file announces the shape \[1099511627776, 0\]"),
+    "dimensions.npy": (npy_header((1,) * 100, data=bytes(8)), r"npy: the file announces 100 dimensions"),
+    "truth.npy": (npy_header((True, 3), data=bytes(24)), r"npy: the file announces the shape \[True, 3\]"),
+    "dimensions-idx1-ubyte": (
+        bytes([0, 0, 8, 100]) + struct.pack(">100I", *[1] * 100) + b"x",
+        r"ubyte: the header announces 100 dimensions",
+    ),
+    "zero_lies-idx3-ubyte": (
+        bytes([0, 0, 8, 3]) + struct.pack(">3I", 0, 2**32 - 1, 2**32 - 1),
+        r"ubyte: the header announces the shape \[0, 4294967295, 4294967295\]",
+    ),
     "negative.npy": (npy_header((-1, 3)), r"npy: the file announces the shape \[-1, 3\]"),
     "truncated.npy": (npy_bytes(ROWS)[:-5], r"announces 192 bytes of data, but 187 are there"),
     "too_long.npy": (npy_bytes(ROWS) + b"more", r"announces 192 bytes of data, but 196 are there"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import struct
 import threading
 import zlib
@@ -424,16 +425,16 @@ def test_a_folder_of_neither_kind_is_refused_with_what_is_read():
 @pytest.mark.parametrize("shape", [(5, 3), (5, 4, 3), (5, 4, 3, 2)])
 @pytest.mark.parametrize("dtype", ["<f4", ">f8", "u1", ">i2"])
 @pytest.mark.parametrize("order", ["C", "F"])
-def test_a_mapped_npy_is_the_array_in_blocks(shape, dtype, order):
+def test_a_npy_on_disk_is_the_array_in_blocks(shape, dtype, order):
     from aecli.data.sources import npy
 
     np.save("x.npy", RNG.integers(0, 100, shape).astype(dtype).copy(order=order))
-    whole, mapped = read("x.npy"), npy.scan("x.npy", Want())
-    assert isinstance(mapped.array, np.memmap)
-    assert np.array_equal(mapped.array, whole.x)
-    assert (mapped.rows, mapped.files, npy.floats("x.npy", Want())) == (5, whole.files, whole.x.size)
-    assert bool(mapped.notes) == (order == "F")
-    parts = list(mapped.blocks(2))
+    whole, stored = read("x.npy"), npy.scan("x.npy", Want())
+    assert (stored.rows, stored.files, npy.floats("x.npy", Want())) == (5, whole.files, whole.x.size)
+    assert bool(stored.notes) == (order == "F")
+    parts = list(stored.blocks(2))
+    for size in (1, 3, 5, 9):
+        assert np.array_equal(np.concatenate([b.x for b in stored.blocks(size)]), whole.x)
     assert [(b.first, len(b.x), b.kind, b.divisor) for b in parts] == [
         (i, n, whole.kind, whole.divisor) for i, n in ((0, 2), (2, 2), (4, 1))
     ]
@@ -446,7 +447,7 @@ def test_a_mapped_npy_is_the_array_in_blocks(shape, dtype, order):
     ("x", "said"),
     [(np.zeros(3), "1-D"), (np.array([["a"]]), "holds text"), (np.zeros((0, 3)), None)],
 )
-def test_a_mapped_npy_refuses_what_is_no_rows(x, said):
+def test_a_npy_on_disk_refuses_what_is_no_rows(x, said):
     from aecli.data.sources import npy
 
     np.save("x.npy", x)
@@ -457,7 +458,22 @@ def test_a_mapped_npy_refuses_what_is_no_rows(x, said):
             npy.scan("x.npy", Want())
 
 
-def test_a_cut_npy_is_not_mapped():
+@pytest.mark.parametrize("order", ["C", "F"])
+@pytest.mark.parametrize("left", [0, 200, 40_000])
+def test_a_npy_that_becomes_shorter_while_it_is_read_is_an_error_that_names_it(order, left):
+    """A mapped file would end the process by SIGBUS here."""
+    from aecli.data.sources import npy
+
+    np.save("x.npy", np.asarray(RNG.normal(size=(1000, 64)), order=order))
+    blocks = npy.scan("x.npy", Want()).blocks(10)
+    assert np.array_equal(next(blocks).x, np.load("x.npy")[:10])
+    assert "x.npy" not in Path("/proc/self/maps").read_text()
+    os.truncate("x.npy", left)
+    with pytest.raises(UserError, match=r"x\.npy: the file became shorter while it was read"):
+        list(blocks)
+
+
+def test_a_cut_npy_is_refused_before_it_is_read():
     from aecli.data.sources import npy
 
     np.save("x.npy", np.zeros((30, 3)))

@@ -210,6 +210,25 @@ def test_one_idx_file_takes_the_labels_beside_it(tmp_path):
     assert raw.labels.tolist() == [0, 1, 2, 0, 1, 2]
 
 
+def test_links_of_a_folder_of_idx_files_lead_nowhere_else(tmp_path):
+    mnist_folder(tmp_path / "secret")
+    folder = tmp_path / "given"
+    folder.mkdir()
+    for path in (tmp_path / "secret").iterdir():
+        (folder / path.name).symlink_to(path)
+    with pytest.raises(UserError, match=r"train-images-idx3-ubyte\.gz is a link that leads out of the folder"):
+        read(str(folder))
+    mnist_folder(folder / "own")
+    (folder / "own" / "t10k-labels-idx1-ubyte.gz").unlink()
+    (folder / "own" / "t10k-labels-idx1-ubyte.gz").symlink_to(tmp_path / "secret" / "t10k-labels-idx1-ubyte.gz")
+    with pytest.raises(UserError, match=r"t10k-labels-idx1-ubyte\.gz is a link that leads out"):
+        read(str(folder / "own"))
+    assert read(str(folder / "own" / "t10k-images-idx3-ubyte.gz")).labels is None
+    assert read(str(folder / "t10k-images-idx3-ubyte.gz")).labels is not None  # links that were named, to one folder
+    (tmp_path / "link").symlink_to(tmp_path / "secret")
+    assert len(read(str(tmp_path / "link")).x) == 20
+
+
 def test_digits_are_the_bundled_ones():
     from sklearn.datasets import load_digits
 

@@ -25,6 +25,7 @@ EVIL = (
     "</script><img src=x onerror=window.hacked=1>",
     "\"' onmouseover=window.hacked=1 x='",
     "{{ 7 * 7 }}{% raw %}",
+    "javascript:window.hacked=1//\x1b[31m",
     "\udcff bytes that are no UTF-8",
     "line\u2028separator, \u0000 & <!-- \ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"),
 )

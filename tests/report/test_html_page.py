@@ -10,6 +10,8 @@ from html.parser import HTMLParser
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from aecli.report.html import render
 from aecli.report.html.page import safe_json
@@ -130,6 +132,17 @@ def test_text_of_users_is_text(text, runs):
         if attrs.get("type") == "application/json":
             json.loads(code)
             assert not set(code) & set("<>&\u2028\u2029")
+
+
+@settings(max_examples=8)
+@given(
+    st.text(st.sampled_from("<>&\"'/=`{}%$\\\0\x1b\u2028\u202e\udcff!-scriptonlx: \n") | st.characters(), min_size=1)
+)
+def test_whatever_text_users_have_it_makes_no_tag_and_no_attribute(text):
+    page, clean = Page(render([contents.evil(text)], text)), Page(render([contents.evil("plain")], "plain"))
+    assert [(tag, sorted(a)) for tag, a in page.tags] == [(tag, sorted(a)) for tag, a in clean.tags]
+    code = [[text for attrs, text in p.scripts if attrs.get("type") != "application/json"] for p in (page, clean)]
+    assert code[0] == code[1]
 
 
 def test_json_for_a_script_comes_back_as_it_was():

@@ -202,6 +202,20 @@ def test_provenance_names_no_folder_of_the_machine():
     assert "aecli anomaly fit config.yaml" in [text for _, text in recipe(fitted)]
 
 
+def test_commands_to_paste_hold_no_command_of_a_record():
+    evil = "x\nrm -rf ~\x1b[A; $(touch canary) `id`"
+    record = {
+        **contents.RECORD, "git": {"commit": evil}, "aecli": {"version": evil, "commit": evil}, "python": evil,
+        "packages": {evil: "1.0", "--index-url=https://evil/": "1.0", "jax": evil, "numpy": "2.1", "aecli": "0.1"},
+        "data": {"source": evil, "sha256": evil},
+    }  # fmt: skip
+    found = recipe(contents.images(record=record))
+    assert [command for _, command in found] == [
+        "pip install numpy==2.1 aecli==0.1", "aecli train config.yaml", "aecli report latest",
+    ]  # fmt: skip
+    assert all(comment.isprintable() for comment, _ in found)
+
+
 def test_aecli_itself_is_pinned_by_its_commit_where_that_is_known():
     own = {"version": "0.1", "commit": "def456", "dirty": True}
     run = contents.images(record={**contents.RECORD, "aecli": own})

@@ -15,6 +15,7 @@ from aecli.report.sheet import contact_sheet
 from aecli.tasks.folders import numbered, png_names, write_images
 from aecli.tasks.kept import keep, kept
 from aecli.tasks.output import FOLDER, check_output, write_csv, write_npy, write_npz, write_png
+from tests.data.files import npy_bytes, npy_header, zip_file
 
 
 def names(folder):
@@ -231,3 +232,29 @@ def test_a_damaged_kept_file_is_said_to_be_damaged(damage, tmp_path):
         np.savez(path, meta=np.array([{}], object))
     with pytest.raises(DamagedError, match="remove it"):
         kept(path, {"step": 1})
+
+
+def test_a_kept_array_that_announces_more_than_is_there_is_not_made_room_for(tmp_path):
+    """Its header claims 14.6 TiB: the size of the member says how much there is."""
+    path = tmp_path / "kept.npz"
+    meta = npy_bytes(np.asarray('{"key": {}, "arrays": ["x"]}'))
+    for shape in ((2_000_000_000_000,), (10**9, 10**9, 10**9), (-5,)):
+        zip_file(path, {"meta.npy": meta, "x.npy": npy_header(shape, data=bytes(8))})
+        with pytest.raises(DamagedError, match="announces"):
+            kept(path, {})
+
+
+def test_kept_arrays_that_do_not_fit_are_damaged(tmp_path):
+    path = tmp_path / "kept.npz"
+    keep(path, {"a": 1}, {"x": np.zeros(3)})
+    assert kept(path, {"a": 1}, lambda arrays: arrays["x"].shape == (3,)) is not None
+    assert kept(path, {"a": 2}, lambda arrays: False) is None
+    with pytest.raises(DamagedError, match="do not fit one another"):
+        kept(path, {"a": 1}, lambda arrays: arrays["x"].shape == (4,))
+
+
+@pytest.mark.parametrize("name", ["../x.png", "a/../../x.png", "/tmp/x.png", "a\0.png", "a\n.png", "a\x1b[1m.png", ""])
+def test_no_picture_is_written_out_of_its_folder_or_under_a_name_that_hides_things(tmp_path, name):
+    with pytest.raises(UserError, match="is no name for a picture"):
+        write_images(tmp_path / "out", [(name, np.zeros((2, 2), np.uint8))])
+    assert list(tmp_path.iterdir()) == []

@@ -182,6 +182,12 @@ def test_samples_of_a_table_have_its_columns(tmp_path):
     assert (tmp_path / "x.csv").read_text().startswith("a,b,c,d,e\n")
 
 
+def test_no_column_of_samples_is_a_formula(tmp_path):
+    model = trained(tmp_path, table(60), raw={"columns": ("=cmd()", "+b", "@c", "-1", "e")})
+    sample(model, 4, output=tmp_path / "x.csv")
+    assert (tmp_path / "x.csv").read_text().startswith("'=cmd(),'+b,'@c,-1,e\n")
+
+
 def test_a_column_of_the_data_keeps_its_name_beside_those_of_a_walk(tmp_path):
     model = trained(tmp_path, table(60), raw={"columns": ("a", "step", "c", "d", "e")})
     traverse(model, steps=2, output=tmp_path / "x.csv")

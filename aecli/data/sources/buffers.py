@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from lzma import LZMAError
+from math import prod
 from typing import IO
 from zipfile import BadZipFile
 
@@ -18,6 +19,7 @@ from aecli.data.raw import Want
 DEFLATE = 1032  # no byte of a deflate stream yields more bytes than this
 SUSPECT_RATIO, SUSPECT_BYTES = 1000, 2**30  # beyond both, compressed data are taken for a bomb
 CHUNK = 2**24
+DIMENSIONS, EMPTY = 32, 2**31  # of an array, and how large its other dimensions are, multiplied, where one is zero
 DAMAGED = "the file is damaged or was not written to the end: make or fetch it again"
 
 
@@ -64,6 +66,18 @@ def filled(stream: IO[bytes], count: int, name: str, place: Place) -> np.ndarray
         out[done : done + len(piece)] = np.frombuffer(piece, np.uint8)
         done += len(piece)
     return out
+
+
+def check_shape(shape: tuple[int, ...], name: str, place: Place) -> None:
+    """Raise UserError for a shape that no array has: too many dimensions, or sizes beside a zero that are beyond all.
+
+    Where none is zero, the number of bytes that are there says more.
+    """
+    if len(shape) > DIMENSIONS:
+        raise UserError(Problem(f"{name} announces {len(shape)} dimensions", place, DAMAGED))
+    sound = all(type(n) is int and 0 <= n < 2**62 for n in shape)
+    if not sound or (0 in shape and prod(n for n in shape if n) > EMPTY):
+        raise UserError(Problem(f"{name} announces the shape {list(shape)}", place, DAMAGED))
 
 
 def check_size(announced: int, there: int, name: str, place: Place) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.labels import as_labels
 from aecli.data.raw import Raw, Rows, Want, raw_array
-from aecli.data.sources.buffers import DAMAGED, DEFLATE, check_size, decoding, filled, inflated, no_keys
+from aecli.data.sources.buffers import DAMAGED, DEFLATE, check_shape, check_size, decoding, filled, inflated, no_keys
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 WHY = "an IDX file holds one array, and its labels are the file beside it"
@@ -30,9 +30,16 @@ def read(source: str, want: Want) -> Raw:
 
 
 def find(folder: Path, stem: str, ndim: int) -> Path | None:
-    """The file of a stem: train-images-idx3-ubyte or train-images.idx3-ubyte, each also with .gz."""
+    """The file of a stem: train-images-idx3-ubyte or train-images.idx3-ubyte, each also with .gz.
+
+    Raises UserError for a link out of the folder.
+    """
     names = [f"{stem}{dot}idx{ndim}-ubyte{gz}" for dot in "-." for gz in ("", ".gz")]
-    return next((folder / name for name in names if (folder / name).is_file()), None)
+    found = next((folder / name for name in names if (folder / name).is_file()), None)
+    if found is not None and not found.resolve().is_relative_to(folder.resolve()):
+        text = f"{found.name} is a link that leads out of the folder"
+        raise UserError(Problem(text, Place(str(folder)), "put the file itself there"))
+    return found
 
 
 def array(path: Path) -> np.ndarray:
@@ -41,6 +48,7 @@ def array(path: Path) -> np.ndarray:
     packed = path.suffix == ".gz"
     with decoding(place), cast("IO[bytes]", gzip.open(path) if packed else path.open("rb")) as stream:
         shape, dtype = _header(stream.read(4), stream.read, place)
+        check_shape(shape, "the header", place)
         count, begun = prod(shape) * dtype.itemsize, stream.tell()
         if packed:
             data = _unpacked(path, begun, count, place)
@@ -93,7 +101,9 @@ def _folder(folder: Path) -> Raw:
 
 def _file(path: Path) -> Raw:
     beside = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
-    found = beside if beside != path and beside.is_file() else None
+    # Where it is a link, it must lead beside the file that was named: nobody named what lies elsewhere.
+    near = beside.resolve().parent in (path.parent.resolve(), path.resolve().parent)
+    found = beside if beside != path and beside.is_file() and near else None
     files = (path, found) if found else (path,)
     return raw_array(array(path), str(path), labels=_labels(found), files=files)
 

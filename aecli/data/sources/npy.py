@@ -15,7 +15,8 @@ from numpy.lib import format as npy
 
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.raw import Raw, Want, arranged, raw_array, type_name
-from aecli.data.sources.buffers import check_size, filled, no_keys
+from aecli.data.sources.buffers import check_shape, check_size, filled, no_keys
+from aecli.data.store import read_at
 
 READERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 BROKEN = (
@@ -55,13 +56,14 @@ def read(source: str, want: Want) -> Raw:
 
 
 @dataclass(frozen=True)
-class Mapped:
-    """A .npy whose rows are read from the disk as they are asked for.
+class OnDisk:
+    """A .npy whose rows are read from the disk as they are asked for; its data begin at byte `start`.
 
-    `array` [n, d] or [n, h, w, c] is the mapped file, for random access: read-only, in the file's byte order.
+    Read, not mapped: a mapped file that another process shortens meanwhile would end this one.
     """
 
-    array: np.ndarray
+    header: Header
+    start: int
     files: tuple[Path, ...]
     notes: tuple[str, ...] = ()
     fields: None = None
@@ -70,30 +72,44 @@ class Mapped:
     @property
     def rows(self) -> int:
         """How many rows there are."""
-        return len(self.array)
+        return self.header.shape[0]
 
     def blocks(self, size: int) -> Iterator[Raw]:
-        """Consecutive rows, copied into memory `size` at a time; the last block is shorter."""
-        for start in range(0, self.rows, size):
-            block = np.array(self.array[start : start + size], order="C")
-            yield replace(raw_array(block, str(self.files[0]), files=self.files), first=start, notes=self.notes)
+        """Consecutive rows, `size` at a time; the last block is shorter. UserError where the file has become so."""
+        with self.files[0].open("rb", buffering=0) as file:
+            for first in range(0, self.rows, size):
+                block = self._block(file.fileno(), first, min(size, self.rows - first))
+                yield replace(raw_array(block, str(self.files[0]), files=self.files), first=first, notes=self.notes)
+
+    def _block(self, file: int, first: int, count: int) -> np.ndarray:
+        """Rows in C order. In Fortran order a file holds a row's first number for all rows, then its second."""
+        shape, size = self.header.shape[1:], self.header.dtype.itemsize
+        pieces, each = (prod(shape), count) if self.header.fortran else (1, count * prod(shape))
+        apart = self.rows * size  # between the pieces
+        skipped = first * size * (1 if self.header.fortran else prod(shape))
+        found = np.empty(pieces * each, self.header.dtype)
+        out = found.view(np.uint8).data
+        for i in range(pieces):
+            part = out[i * each * size : (i + 1) * each * size]
+            if not read_at(file, part, self.start + skipped + i * apart):
+                place = Place(str(self.files[0]))
+                raise UserError(
+                    Problem("the file became shorter while it was read", place, "run it again when it rests")
+                )
+        rows = found.reshape((count, *shape), order="F" if self.header.fortran else "C")
+        return np.ascontiguousarray(rows)
 
 
-def scan(source: str, want: Want) -> Mapped:
-    """The array of a .npy, mapped and not read. Raises UserError for all that `read` refuses."""
+def scan(source: str, want: Want) -> OnDisk:
+    """The array of a .npy, of which the header alone is read. Raises UserError for all that `read` refuses."""
     path, place = Path(source), Place(source)
     no_keys(want, place, "a .npy holds one array (labels need an .npz or a .csv)")
     found, start = _opening(path)
     check_size(found.bytes, path.stat().st_size - start, "the header", place)
     arranged(np.empty((0, *found.shape[1:]) if found.shape else (), found.dtype), "x", place)
-    order = "F" if found.fortran else "C"
-    if found.bytes:
-        array = np.memmap(path, found.dtype, "r", start, found.shape, order)
-    else:
-        array = np.empty(found.shape, found.dtype)  # nothing is there to be mapped
     slow = "its values stand column by column (Fortran order): rows are read slowly; np.ascontiguousarray mends it"
     notes = (slow,) if found.fortran and len(found.shape) > 1 else ()
-    return Mapped(array[..., None] if array.ndim == 3 else array, (path,), notes)
+    return OnDisk(found, start, (path,), notes)
 
 
 def floats(source: str, want: Want) -> int:
@@ -102,7 +118,7 @@ def floats(source: str, want: Want) -> int:
 
 
 def _opening(path: Path) -> tuple[Header, int]:
-    """The header of a file that is mapped, and where its data begin."""
+    """The header of a file, and where its data begin."""
     place = Place(str(path))
     if path.stat().st_size == 0:
         raise UserError(Problem("the file is empty", place, "was it written to the end?"))
@@ -127,8 +143,7 @@ def header(stream: IO[bytes], name: str, place: Place) -> Header:
         raise UserError(
             Problem(f"{name} holds {what}, not real numbers", place, f"{hint}save it as numbers or as text")
         )
-    if any(not 0 <= n < 2**62 for n in shape):
-        raise UserError(Problem(f"{name} announces the shape {list(shape)}", place, "the file is damaged"))
+    check_shape(shape, name, place)
     return Header(shape, fortran, dtype)
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from aecli.config.words import clean
 from aecli.report.html.content import RunContent
 from aecli.report.html.numbers import seconds
+
+_HEX = re.compile(r"[0-9a-f]{4,64}")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_VERSION = re.compile(r"[0-9][A-Za-z0-9.+!_-]*")
 
 
 def provenance(runs: Sequence[RunContent]) -> list[tuple[str, tuple[str, ...]]]:
@@ -53,30 +59,38 @@ def command(record: Any) -> str:
 
 
 def recipe(run: RunContent) -> list[tuple[str, str]]:
-    """(comment, command) in their order: the code, the packages, the data, the training, this page."""
+    """(comment, command) in their order: the code, the packages, the data, the training, this page.
+
+    They are made to be pasted into a shell: each is one line, and of a record, which may be a stranger's, commands hold
+    nothing but commits, names of packages and versions.
+    """
     record = run.record
     steps = _code(record)
     digest = (record.get("data") or {}).get("sha256")
     source = str((record.get("data") or {}).get("source"))
-    if digest:
+    if digest and _HEX.fullmatch(str(digest)):
         steps.append((f"the data, {source}, with this SHA-256", f"# {digest}"))
     fit = "anomaly fit" if "anomaly" in (record.get("argv") or [])[:3] else "train"
     steps.append(("save the config above as config.yaml; it holds every override", f"aecli {fit} config.yaml"))
     steps.append(("this page", "aecli report latest"))
-    return steps
+    return [(clean(comment), command) for comment, command in steps]
 
 
 def _code(record: Any) -> list[tuple[str, str]]:
     """aecli itself, by its commit or else its version, the packages, and the work tree it was started in."""
     git, own, packages = (record.get(name) or {} for name in ("git", "aecli", "packages"))
-    commit, steps = own.get("commit"), []
-    if git.get("commit") and git["commit"] != commit:
+    steps: list[tuple[str, str]] = []
+    commit, other = (found if _HEX.fullmatch(found or "") else None for found in (own.get("commit"), git.get("commit")))
+    if other and other != commit:
         dirty = ": it then had changes that are in no commit" if git.get("dirty") else ""
-        steps.append((f"the work tree it was started in{dirty}", f"git checkout {shlex.quote(git['commit'])}"))
+        steps.append((f"the work tree it was started in{dirty}", f"git checkout {other}"))
     if commit:
-        install = f"git checkout {shlex.quote(commit)} && pip install ."
+        install = f"git checkout {commit} && pip install ."
         steps.append((f"aecli {_aecli(record)}, in its own repository", install))
-    pins = [f"{name}=={version}" for name, version in packages.items() if version and not (commit and name == "aecli")]
+    pins = [
+        f"{name}=={version}" for name, version in packages.items()
+        if _NAME.fullmatch(name) and _VERSION.fullmatch(version or "") and not (commit and name == "aecli")
+    ]  # fmt: skip
     if pins:
         what = "the packages" if commit or "aecli" not in packages else "aecli and its packages"
         steps.append((f"{what}, on Python {record.get('python')}", shlex.join(["pip", "install", *pins])))

@@ -89,7 +89,7 @@ def content(trained: Trained, points: int = POINTS, say: Callable[[str], None] =
     sheet, table = pictures.samples(trained, seen)
     walks, note = pictures.walks(trained, codes)
     verdict, reason = anomalies(trained, rows)
-    terms = terms_of(Metrics(run.metrics).read())
+    terms = terms_of(Metrics(run.metrics).measured())
     told = units(trained.model, trained.objective, mixed=trained.layout.mixed)
     return RunContent(
         name=trained.experiment.name, stamp=run.path.name, summary=_summary(trained, measured), record=run.record,
