@@ -8,10 +8,11 @@ goes on from there. Signals belong to the process, and so does the one guard the
 from __future__ import annotations
 
 import os
+import select
 import signal
-import socket
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -69,8 +70,8 @@ class Guard:
     def __init__(self) -> None:
         self.noting: StopRequest | None = None
         self.last_words: Callable[[int], None] | None = None
-        self._ears, self._mouth = socket.socketpair()
-        self._mouth.setblocking(False)
+        self._ear, self._mouth = os.pipe()
+        os.set_blocking(self._mouth, False)
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     def handle(self, number: int, frame: Any) -> None:
@@ -84,15 +85,15 @@ class Guard:
 
     def begin(self) -> None:
         """Be told of signals from now on."""
-        self._before = signal.set_wakeup_fd(self._mouth.fileno(), warn_on_full_buffer=False)
+        self._before = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
         self._thread.start()
 
     def end(self) -> None:
         """Hear of no more."""
         signal.set_wakeup_fd(self._before)
-        self._mouth.close()
+        os.close(self._mouth)
         self._thread.join()
-        self._ears.close()
+        os.close(self._ear)
 
     def _listen(self) -> None:
         number = self._heard(None)
@@ -107,16 +108,14 @@ class Guard:
 
     def _heard(self, seconds: float | None) -> int | None:
         """The next signal that asks to stop; 0 where none came in time, None once this process is done."""
-        self._ears.settimeout(seconds)
-        while True:
-            try:
-                content = self._ears.recv(1)
-            except TimeoutError:
-                return 0
+        until = None if seconds is None else time.monotonic() + seconds
+        while select.select([self._ear], [], [], None if until is None else max(until - time.monotonic(), 0))[0]:
+            content = os.read(self._ear, 1)
             if not content:
                 return None
             if content[0] in SIGNALS:
                 return content[0]
+        return 0
 
     def _end(self, number: int, when: str) -> None:
         """End the process: whoever should have did not."""
