@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from aecli.cli import app
 from aecli.training import checkpoint
@@ -19,6 +19,7 @@ from tests.cli.command import aecli, done, refused, written
 from tests.cli.conftest import DENSE
 from tests.cli.test_broken_runs import on
 from tests.data.files import npy_bytes, npy_header, zip_file
+from tests.waiting import no_waiting
 
 NAMES = [
     "run.json", "config.yaml", "features.json", "metrics.jsonl", ".lock", "checkpoints", "checkpoints/*",
@@ -28,12 +29,8 @@ NAMES = [
 
 @pytest.fixture(autouse=True)
 def _no_waiting():
-    """A command that waits for a pipe is ended, and its test fails."""
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError("it waits")))
-    signal.alarm(120)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with no_waiting(120):
+        yield
 
 
 def state_of(folder: Path) -> dict[str, bytes]:
@@ -103,8 +100,6 @@ def forged(run: Path, change: Callable[[dict[str, np.ndarray], dict[str, Any]], 
     for path in (run / "checkpoints").iterdir():
         arrays, memory = checkpoint.load(run / "checkpoints", int(path.name))
         change(arrays, memory)
-        from safetensors.numpy import save
-
         files = {checkpoint.STATE: save(arrays), checkpoint.MEMORY: json.dumps(memory).encode()}
         files[checkpoint.MANIFEST] = checkpoint._manifest(int(path.name), files)
         for name, content in files.items():
@@ -226,6 +221,19 @@ def test_kept_arrays_that_claim_terabytes_or_hold_pickles_are_damaged(runs):
         err = refused("sample", run, "-o", "y.npy", code=4)
         assert f"error: {run}/mixture.npz: damaged" in err
         assert not Path("y.npy").exists()
+
+
+@pytest.mark.parametrize("name", ["scores", "baselines_mean", "baselines_components", "truth_known", "class_names"])
+def test_a_calibration_of_other_forms_is_damaged(runs, name):
+    run = copied(runs.anomaly)
+    with np.load(run / "anomaly.npz", allow_pickle=False) as file:
+        whole = {f"{key}.npy": npy_bytes(array) for key, array in file.items()}
+    for array in (np.zeros((2, 3)), np.array(["x"] * 3), np.full(64, np.nan), np.zeros(0)):
+        if name == "class_names" and array.dtype.kind == "U":
+            continue
+        zip_file(run / "anomaly.npz", {**whole, f"{name}.npy": npy_bytes(array)})
+        err = refused("anomaly", "score", run, code=4)
+        assert f"error: {run}/anomaly.npz: damaged: its arrays do not fit one another" in err
 
 
 def test_memory_that_runs_out_on_a_device_is_said_as_on_the_host(monkeypatch):

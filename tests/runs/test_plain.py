@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import subprocess
 from collections.abc import Callable
@@ -20,18 +19,15 @@ from aecli.runs.provenance import git_state
 from aecli.runs.record import check_record
 from aecli.runs.remove import named, removable, remove
 from tests.runs.made import made
+from tests.waiting import no_waiting
 
 A = "a/20260101-120000-aa0001"
 
 
 @pytest.fixture(autouse=True)
 def _no_waiting():
-    """A command that waits for a pipe is ended, and its test fails."""
-    signal.signal(signal.SIGALRM, lambda *_: (_ for _ in ()).throw(TimeoutError("it waits")))
-    signal.alarm(20)
-    yield
-    signal.alarm(0)
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with no_waiting(20):
+        yield
 
 
 def link(path: Path) -> None:

@@ -13,6 +13,7 @@ from aecli.data.labels import labelled, unlabelled
 from aecli.data.truth import is_anomaly
 from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
+from aecli.tasks.anomaly.foreign import fits
 from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores, usual_losses
 from aecli.tasks.baselines import NAMES, Baselines
 from aecli.tasks.codes import VALUES, spread, training_rows
@@ -101,7 +102,8 @@ def calibrate(
             Problem(f"a false-positive rate of {rate:g}", hint="it lies between 0 and 1: 0.01 is one in 100")
         )
     path, key = trained.run.path / FILE, {"version": 6, "model": trained.fingerprint, "score": kind}
-    arrays = kept(path, key)
+    size = trained.model.bottleneck.size
+    arrays = kept(path, key, lambda found: fits(found, kind, size, trained.layout))
     if arrays is None:
         arrays = _fitted(trained, kind)
         keep(path, key, arrays)
