@@ -24,6 +24,7 @@ from aecli.config.problems import AecliError, Exit
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 GRACE = 3.0  # seconds to end by oneself
 SAVING = 60.0  # and where a large state is on its way to the disk
+AGAIN = b"\0"  # no signal has this number
 SHOW_CURSOR = "\x1b[?25h"
 
 
@@ -72,6 +73,7 @@ class Guard:
         self.last_words: Callable[[int], None] | None = None
         self._ear, self._mouth = os.pipe()
         os.set_blocking(self._mouth, False)
+        self._number, self._echoes = int(signal.SIGTERM), 0
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     def handle(self, number: int, frame: Any) -> None:
@@ -85,15 +87,24 @@ class Guard:
 
     def begin(self) -> None:
         """Be told of signals from now on."""
-        self._before = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False)
+        self._before = signal.set_wakeup_fd(self._mouth, warn_on_full_buffer=False), sys.unraisablehook
+        sys.unraisablehook = self._swallowed
         self._thread.start()
 
     def end(self) -> None:
         """Hear of no more."""
-        signal.set_wakeup_fd(self._before)
+        descriptor, sys.unraisablehook = self._before
+        signal.set_wakeup_fd(descriptor)
         os.close(self._mouth)
         self._thread.join()
         os.close(self._ear)
+
+    def _swallowed(self, raised: Any) -> None:
+        """Raise again what a finaliser or a callback of the collector was interrupted with: nobody else would hear."""
+        if not issubclass(raised.exc_type, KeyboardInterrupt | SystemExit):
+            self._before[1](raised)
+            return
+        os.write(self._mouth, AGAIN)  # by the thread: here it would be swallowed again
 
     def _listen(self) -> None:
         number = self._heard(None)
@@ -113,7 +124,14 @@ class Guard:
             content = os.read(self._ear, 1)
             if not content:
                 return None
-            if content[0] in SIGNALS:
+            if content == AGAIN:
+                time.sleep(0.05)  # until the main thread has left where exceptions are lost
+                self._echoes += 1
+                os.kill(os.getpid(), self._number)
+            elif content[0] in SIGNALS and self._echoes:
+                self._echoes -= 1
+            elif content[0] in SIGNALS:
+                self._number = content[0]
                 return content[0]
         return 0
 

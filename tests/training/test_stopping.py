@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 import time
 
 import pytest
@@ -44,6 +45,19 @@ def test_compiled_code_does_not_keep_a_process(number, code):
     assert (found.returncode, out) == (code, f"last words {int(number)}\n")
     assert err == f"error: stopped by {number.name}, while compiled code ran\n"
     assert 3 < time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_in_a_finaliser_is_not_lost(number, code):
+    """Python swallows what is raised there, with a line on stderr."""
+    late = f"import os, time\nclass Late:\n    def __del__(self):\n        os.kill(os.getpid(), {int(number)})\n"
+    body = f"{late}        time.sleep(0.1)\nLate()\ntime.sleep(20)"
+    guarded = f"try:\n    with guarded():\n{textwrap.indent(body, ' ' * 8)}"
+    program = f"{BEGIN}\n{guarded}\nexcept KeyboardInterrupt:\n    sys.exit(130)"
+    began = time.monotonic()
+    found = subprocess.run([sys.executable, "-c", program], check=False, capture_output=True, text=True)
+    assert (found.returncode, found.stderr) == (code, "")
+    assert time.monotonic() - began < 10
 
 
 def test_a_second_signal_stops_at_once():
