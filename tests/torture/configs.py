@@ -20,7 +20,7 @@ data:
   augment: {shift: 1, flip: horizontal, rotate: 5.0, crop: 0.1}
 model:
   encoder: {kind: mlp, widths: [8, 4], activation: tanh, norm: layer, dropout: 0.1, gated: false, tied: false}
-  bottleneck: {kind: dense, size: 2, activation: linear}
+  bottleneck: {kind: dense, size: 2, activation: sigmoid}
   decoder: mirror
 objective:
   corruption: {kind: masking, rate: 0.2, emphasis: 0.5}
@@ -64,7 +64,7 @@ training: {epochs: 1, batch_size: 1000}
 """
 ROLL = """
 data: {source: swiss-roll, rows: 300, split: {validation: 0.2, test: 0.2}, residency: device, columns: {x: numeric}}
-model: {encoder: {widths: []}, bottleneck: 2}
+model: {encoder: {widths: []}, bottleneck: {size: 2}}
 training: {epochs: 2, batch_size: 64}
 """
 TABLE = """

@@ -21,7 +21,9 @@ EXTRA = (
     "mixture.npz", "report.html/x", "events/\x1b[31m", "checkpoints/" + "9" * 15 + "/manifest.json", "metrics.jsonl/x",
 )  # fmt: skip
 TEXTS = (
-    b"", b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 3000, b'{"a":' * 3000, b"\xff\xfe", b"{}\n" * 3, b"nan",
+    b"", b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 3000,
+    b'{"a":' + b"[" * 900 + b"]" * 900 + b"}",
+    b'{"a":' * 3000, b"\xff\xfe", b"{}\n" * 3, b"nan",
     b'{"status": "completed"}', b'{"x": 1e400}', b'{"x": NaN}', b'{"x": ' + b"9" * 5000 + b"}",
     b'{"status": "\\ud800"}',
 )  # fmt: skip

@@ -22,7 +22,7 @@ data: {{source: {path}, id: who, split: {{validation: 0.2, test: 0.25}}}}
 model: {{encoder: {{widths: [8]}}, bottleneck: {{size: 2}}}}
 training: {{epochs: 2, batch_size: 32, checkpoint: {{keep: 2}}}}
 """
-PLAIN = "data: {source: x}\nmodel: {encoder: {widths: [4]}, bottleneck: 2}\n"
+PLAIN = "data: {source: x}\nmodel: {encoder: {widths: [4]}, bottleneck: {size: 2}}\n"
 SECTIONS = ("data", "model", "objective", "training", "evaluation", "anomaly", "run")
 TRAINED = 10  # of so many small configs that are sound, one is trained
 
