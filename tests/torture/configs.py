@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.torture.mutations import Edit, edited, edits, grafted, grafts
+from tests.torture.mutations import SHARES, Edit, edited, edits, grafted, grafts
 
 DENSE = """
 name: t/dense
@@ -127,7 +127,7 @@ class Lines:
 def lines() -> st.SearchStrategy[Lines]:
     """A change of a text."""
     actions = ["remove", "double", "indent", "dedent", "before", "within", "later"]
-    return st.builds(Lines, st.sampled_from(actions), st.floats(0, 1), st.sampled_from(LINES))
+    return st.builds(Lines, st.sampled_from(actions), SHARES, st.sampled_from(LINES))
 
 
 def dumped(tree: Any, flow: bool | None = None) -> bytes:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from tests.data.files import idx_bytes, npy_bytes
 from tests.torture import seeds
-from tests.torture.mutations import Edit, edited, edits
+from tests.torture.mutations import SHARES, Edit, edited, edits
 
 CELLS = (
     "", " ", "nan", "NaN", "inf", "-inf", "1e999", "1e308", "1e-320", "-0", "1,5", "1.234,5", "0x1f", "1_000", '"',
@@ -231,7 +231,7 @@ def _inner(ending: str) -> st.SearchStrategy[Any]:
     """A change of what the file holds."""
     if ending in (".csv", ".csv.gz", ".tsv"):
         actions = ["cell"] * 6 + ["name", "column", "column", "fewer", "more", "drop", "double", "blank"]
-        return st.builds(Cells, st.sampled_from(actions), st.floats(0, 1), st.integers(0, 5), st.sampled_from(CELLS))
+        return st.builds(Cells, st.sampled_from(actions), SHARES, st.integers(0, 5), st.sampled_from(CELLS))
     if ending in (".parquet", ".arrow"):
         actions = st.sampled_from(["replace", "replace", "add", "rename", "drop", "rows"])
         return st.builds(Typed, actions, st.integers(0, 6), st.sampled_from(list(COLUMNS)), st.sampled_from(NAMES))

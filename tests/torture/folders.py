@@ -12,7 +12,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.torture.configs import PARTS, WORDS, Lines, dumped, lines
-from tests.torture.mutations import Edit, Graft, edits, grafts
+from tests.torture.mutations import SHARES, Edit, Graft, edits, grafts
 
 RUNS = ("dense", "gaussian", "anomaly", "table", "mixed")
 EXTRA = (
@@ -20,6 +20,7 @@ EXTRA = (
     "checkpoints/.tmp-3/x", "checkpoints/.old-3/manifest.json", "checkpoints/00", "figures/x/y.png", "anomaly.npz",
     "mixture.npz", "report.html/x", "events/\x1b[31m", "checkpoints/" + "9" * 15 + "/manifest.json", "metrics.jsonl/x",
 )  # fmt: skip
+UNREAD = (".png", ".html")  # nothing reads them again
 TEXTS = (
     b"", b"null", b"[]", b"{}", b"3", b'"x"', b"[" * 3000,
     b'{"a":' + b"[" * 900 + b"]" * 900 + b"}",
@@ -40,7 +41,7 @@ class Damage:
 
     def applied(self, run: Path) -> None:
         """Change the folder."""
-        files = sorted(path for path in run.rglob(self._among()) if path.is_file())
+        files = sorted(path for path in run.rglob(self._among()) if path.is_file() and path.suffix not in UNREAD)
         if not files:
             return
         path = files[min(int(self.where * len(files)), len(files) - 1)]
@@ -108,10 +109,9 @@ class Damage:
 
 def damages() -> st.SearchStrategy[Damage]:
     """A change of a run directory."""
-    share = st.floats(0, 1)
 
     def of(action: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Damage]:
-        return st.builds(Damage, st.just(action), share, share, values)
+        return st.builds(Damage, st.just(action), SHARES, SHARES, values)
 
     none = st.none()
     trees: st.SearchStrategy[Graft] = grafts(st.sampled_from([*WORDS, *PARTS]))

@@ -17,7 +17,7 @@ import traceback
 import warnings
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def main() -> int:
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.batch:
-        _say(json.dumps(asdict(_batch(asked.batch, getattr(asked, asked.batch), asked.seed, asked.folder))))
+        _say(json.dumps(vars(_batch(asked.batch, getattr(asked, asked.batch), asked.seed, asked.folder))))
         return 0
     with tempfile.TemporaryDirectory() as folder:
         os.environ["AECLI_CACHE"], os.environ["AECLI_MIRROR"] = f"{folder}/cache", "off"

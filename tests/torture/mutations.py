@@ -22,6 +22,7 @@ TEXTS = (
     "\x00", "\x1b[31m", "\u202e", "\ufeff", "\ud800", "x" * 5000, "{}", "&a", "*a", "!!python/none", "=1+1", "'", '"',
 )  # fmt: skip
 SHAPES = ([], {}, [[]], [None], {"": 1}, {"kind": None}, {"kind": "gaussian"}, [1, "a", None], {"a": {"b": [1]}}, DEEP)
+SHARES = st.integers(0, 9999).map(lambda n: n / 10_000)  # more even than floats are drawn
 ODD = (None, True, False, *NUMBERS, *TEXTS, *SHAPES)
 
 
@@ -69,8 +70,8 @@ VALUES = st.sampled_from(
 def edits() -> st.SearchStrategy[Edit]:
     """A change of a file's bytes."""
     return st.builds(
-        Edit, st.sampled_from(WEIGHTED), st.sampled_from(["head", "tail", "anywhere"]), st.floats(0, 1),
-        st.floats(0, 1), VALUES | st.binary(min_size=1, max_size=12),
+        Edit, st.sampled_from(WEIGHTED), st.sampled_from(["head", "tail", "anywhere"]), SHARES,
+        SHARES, VALUES | st.binary(min_size=1, max_size=12),
     )  # fmt: skip
 
 
@@ -144,7 +145,7 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 def grafts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Graft]:
     """A change of a tree; what it puts in is an odd value, or one of `values`."""
     actions = ("replace",) * 6 + ("kin",) * 4 + ("drop",) * 3 + ("double", "rename", "wrap", "long", "scaled", "scaled")
-    return st.builds(Graft, st.sampled_from(actions), st.floats(0, 1), st.sampled_from(ODD) | values)
+    return st.builds(Graft, st.sampled_from(actions), SHARES, st.sampled_from(ODD) | values)
 
 
 def grafted(tree: Any, changes: tuple[Graft, ...]) -> Any:

@@ -1,8 +1,9 @@
 """What every command must keep to, whatever it is given: an exit code that says something, a place, time, memory.
 
-Time is the wall's, by an alarm within this process. Memory is the growth of the process's peak (ru_maxrss) over one
-command: a limit of the address space would not do, since XLA and its threads reserve far more than they use. `mutate`
-bounds its processes' data besides (RLIMIT_DATA), so that a runaway allocation cannot take the machine with it.
+Time is what this process computes, so that a busy machine is no fault; many times as much may be spent waiting. Memory
+is the growth of the process's peak (ru_maxrss) over one command: a limit of the address space would not do, since XLA
+and its threads reserve far more than they use. `mutate` bounds its processes' data besides (RLIMIT_DATA), so that a
+runaway allocation cannot take the machine with it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from tests.cli.command import Done, aecli
 
 CODES = (0, 2, 3, 4)
 SECONDS = 10.0
+WAITING = 12
 GROWTH = 512 * 2**20
 
 
@@ -31,18 +33,21 @@ def peak() -> int:
 
 @contextmanager
 def alarm(seconds: float) -> Iterator[None]:
-    """HangError where the block is not done in time."""
+    """HangError where the block computes for so long, or waits for 12 times as long."""
 
     def ring(number: int, frame: Any) -> None:
         raise HangError(f"not done within {seconds:g} s")
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    timers = {signal.SIGPROF: (signal.ITIMER_PROF, seconds), signal.SIGALRM: (signal.ITIMER_REAL, WAITING * seconds)}
+    before = {number: signal.signal(number, ring) for number in timers}
+    for timer, most in timers.values():
+        signal.setitimer(timer, most)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        for number, (timer, _) in timers.items():
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 def kept(*arguments: object, places: tuple[str, ...], seconds: float = SECONDS) -> Done:
