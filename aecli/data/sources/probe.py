@@ -27,7 +27,8 @@ BROKEN = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeEr
 class Walker:
     """The process, started when it is first needed."""
 
-    def __init__(self) -> None:
+    def __init__(self, script: str = __file__) -> None:
+        self._script = script
         self._child: subprocess.Popen[str] | None = None
         self._lock = threading.Lock()
 
@@ -56,7 +57,7 @@ class Walker:
         if self._child is not None and self._child.poll() is not None:  # somebody ended it between two files
             self._ended(self._child)
         if self._child is None:
-            command = [sys.executable, "-P", __file__]
+            command = [sys.executable, "-P", self._script]
             pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
             self._child = subprocess.Popen(command, text=True, **pipes)
             atexit.register(self.close)
