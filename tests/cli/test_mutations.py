@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.cli.conftest import trained
 from tests.torture import configs, files, folders
+from tests.torture.mutations import pick
 from tests.torture.properties import COMMANDS, MIXED, Torture
 
 PATIENT = 60.0  # seconds: other tests may have the machine
@@ -31,7 +31,7 @@ def test_any_config_is_taken_or_refused(torture, data):
 
 
 @sample(40)
-@given(case=files.cases(), command=st.sampled_from(COMMANDS))
+@given(case=files.cases(), command=pick(COMMANDS))
 def test_any_data_file_is_read_or_refused(torture, case, command):
     torture.data(case, command)
 

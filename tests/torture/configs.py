@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from tests.torture.mutations import SHARES, Edit, edited, edits, grafted, grafts
+from tests.torture.mutations import SHARES, Edit, edited, edits, grafted, grafts, pick
 
 DENSE = """
 name: t/dense
@@ -127,7 +127,7 @@ class Lines:
 def lines() -> st.SearchStrategy[Lines]:
     """A change of a text."""
     actions = ["remove", "double", "indent", "dedent", "before", "within", "later"]
-    return st.builds(Lines, st.sampled_from(actions), SHARES, st.sampled_from(LINES))
+    return st.builds(Lines, pick(actions), SHARES, pick(LINES))
 
 
 def dumped(tree: Any, flow: bool | None = None) -> bytes:
@@ -139,16 +139,18 @@ def dumped(tree: Any, flow: bool | None = None) -> bytes:
 @st.composite
 def configs(draw: st.DrawFn) -> bytes:
     """The bytes of a config that is a little wrong, or only odd."""
-    text = draw(st.sampled_from(SEEDS))
-    kind = draw(st.sampled_from(["tree"] * 6 + ["text", "text", "both"]))
+    text = draw(pick(SEEDS))
+    kind = draw(pick(["tree"] * 6 + ["text", "text", "both"]))
     data = text.encode()
     if kind != "text":
-        other = yaml.safe_load(draw(st.sampled_from(SEEDS)))
-        values = st.sampled_from([*WORDS, *PARTS, *other.values()])
-        changes = draw(st.lists(grafts(values), min_size=1, max_size=draw(st.sampled_from([1, 1, 1, 2, 3]))))
-        data = dumped(grafted(yaml.safe_load(text), tuple(changes)), draw(st.sampled_from([None, False, True])))
+        other = yaml.safe_load(draw(pick(SEEDS)))
+        values = pick([*WORDS, *PARTS, *other.values()])
+        changes = draw(st.lists(grafts(values), min_size=1, max_size=draw(pick([1, 1, 1, 2, 3]))))
+        data = dumped(grafted(yaml.safe_load(text), tuple(changes)), draw(pick([None, False, True])))
     if kind != "tree":
-        damage: list[Edit | Lines] = draw(st.lists(lines() | edits(), min_size=1, max_size=3))
+        damage: list[Edit | Lines] = draw(
+            st.lists(pick([lines(), edits()]).flatmap(lambda chosen: chosen), min_size=1, max_size=3)
+        )
         for change in damage:
             data = edited(data, (change,)) if isinstance(change, Edit) else change.applied(data)
     return data

@@ -12,7 +12,7 @@ import yaml
 from hypothesis import strategies as st
 
 from tests.torture.configs import PARTS, WORDS, Lines, dumped, lines
-from tests.torture.mutations import SHARES, Edit, Graft, edits, grafts
+from tests.torture.mutations import SHARES, Edit, Graft, edits, grafts, pick
 
 RUNS = ("dense", "gaussian", "anomaly", "table", "mixed")
 EXTRA = (
@@ -114,13 +114,14 @@ def damages() -> st.SearchStrategy[Damage]:
         return st.builds(Damage, st.just(action), SHARES, SHARES, values)
 
     none = st.none()
-    trees: st.SearchStrategy[Graft] = grafts(st.sampled_from([*WORDS, *PARTS]))
+    trees: st.SearchStrategy[Graft] = grafts(pick([*WORDS, *PARTS]))
     changes: st.SearchStrategy[Edit] = edits()
-    return st.one_of(
+    kinds = (
         of("json", trees), of("json", trees), of("json", trees), of("yaml", trees), of("yaml", lines()),
-        of("bytes", changes), of("bytes", changes), of("text", st.sampled_from(TEXTS)), of("gone", none),
+        of("bytes", changes), of("bytes", changes), of("text", pick(TEXTS)), of("gone", none),
         of("another", none), of("folder", none), of("file", none), of("extra", none), of("renamed", none),
     )  # fmt: skip
+    return pick(kinds).flatmap(lambda chosen: chosen)
 
 
 @dataclass(frozen=True)
@@ -140,4 +141,4 @@ COMMANDS = (
 def cases() -> st.SearchStrategy[Case]:
     """A run directory that is a little wrong."""
     changes = st.lists(damages(), min_size=1, max_size=2).map(tuple)
-    return st.builds(Case, st.sampled_from(RUNS), changes, st.sampled_from(COMMANDS))
+    return st.builds(Case, pick(RUNS), changes, pick(COMMANDS))

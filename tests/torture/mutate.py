@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
 BATCH = 100  # cases a process
+REPEATED = 5  # so many examples are drawn for one that is new, at most
 BOUND = 12 * 2**30  # bytes of data a process may have
 PATIENCE = 1800  # seconds that a batch may take
 KINDS = ("configs", "data", "runs")
@@ -113,11 +114,11 @@ def _batch(kind: str, count: int, start: int, folder: Path) -> Findings:
     paths = {name: Path(path) for name, path in json.loads((folder / "runs.json").read_text()).items()}
     torture = Torture(mixed=paths.pop("mixed"), runs=Runs(**paths))
     strategy, act = _property(kind, torture, COMMANDS)
-    found = Findings()
+    found, seen = Findings(), set()
 
     @seed(start)
     @settings(
-        max_examples=count,
+        max_examples=REPEATED * count,
         phases=[Phase.generate],
         database=None,
         deadline=None,
@@ -125,6 +126,9 @@ def _batch(kind: str, count: int, start: int, folder: Path) -> Findings:
     )
     @given(case=strategy)
     def each(case: Any) -> None:
+        if repr(case) in seen or found.cases == count:
+            return  # hypothesis repeats itself
+        seen.add(repr(case))
         found.cases += 1
         (folder / "now").write_text(repr(case))
         try:
@@ -145,10 +149,11 @@ def _property(
     kind: str, torture: Any, commands: tuple[str, ...]
 ) -> tuple[st.SearchStrategy[Any], Callable[[Any], None]]:
     from tests.torture import configs, files, folders
+    from tests.torture.mutations import pick
 
     return {
         "configs": lambda: (configs.configs(), torture.config),
-        "data": lambda: (st.tuples(files.cases(), st.sampled_from(commands)), lambda case: torture.data(*case)),
+        "data": lambda: (st.tuples(files.cases(), pick(commands)), lambda case: torture.data(*case)),
         "runs": lambda: (folders.cases(), torture.run),
     }[kind]()
 

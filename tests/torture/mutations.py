@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 
 ENDS = 256  # bytes at the head and the tail of a file, where formats keep what they announce
+T = TypeVar("T")
 DEEP: Any = []
 for _ in range(40):
     DEEP = [DEEP]
@@ -22,8 +23,15 @@ TEXTS = (
     "\x00", "\x1b[31m", "\u202e", "\ufeff", "\ud800", "x" * 5000, "{}", "&a", "*a", "!!python/none", "=1+1", "'", '"',
 )  # fmt: skip
 SHAPES = ([], {}, [[]], [None], {"": 1}, {"kind": None}, {"kind": "gaussian"}, [1, "a", None], {"a": {"b": [1]}}, DEEP)
-SHARES = st.integers(0, 9999).map(lambda n: n / 10_000)  # more even than floats are drawn
 ODD = (None, True, False, *NUMBERS, *TEXTS, *SHAPES)
+
+
+SHARES = st.binary(min_size=2, max_size=2).map(lambda drawn: int.from_bytes(drawn) / 2**16)
+
+
+def pick(values: Sequence[T]) -> st.SearchStrategy[T]:
+    """One of these, each as likely: `sampled_from` and `one_of` favour the first and the last."""
+    return SHARES.map(lambda share: values[int(share * len(values))])
 
 
 @dataclass(frozen=True)
@@ -62,16 +70,15 @@ class Edit:
 
 ACTIONS = ("flip", "set", "insert", "cut", "remove", "double", "zero", "append", "empty")
 WEIGHTED = ("flip",) * 5 + ("set",) * 4 + ACTIONS
-VALUES = st.sampled_from(
-    [b"\0", b"\xff", b"\xff" * 4, b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 7, b"\x80" + bytes(7)]
-)
+
+VALUES = pick([b"\0", b"\xff", b"\xff" * 4, b"\xff" * 8, b"\0" * 8, b"\x7f" + b"\xff" * 7, b"\x80" + bytes(7)])
 
 
 def edits() -> st.SearchStrategy[Edit]:
     """A change of a file's bytes."""
     return st.builds(
-        Edit, st.sampled_from(WEIGHTED), st.sampled_from(["head", "tail", "anywhere"]), SHARES,
-        SHARES, VALUES | st.binary(min_size=1, max_size=12),
+        Edit, pick(WEIGHTED), pick(["head", "tail", "anywhere"]), SHARES,
+        SHARES, pick([VALUES, st.binary(min_size=1, max_size=12)]).flatmap(lambda chosen: chosen),
     )  # fmt: skip
 
 
@@ -145,7 +152,7 @@ def _places(tree: Any) -> Iterator[tuple[Any, Any]]:
 def grafts(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Graft]:
     """A change of a tree; what it puts in is an odd value, or one of `values`."""
     actions = ("replace",) * 6 + ("kin",) * 4 + ("drop",) * 3 + ("double", "rename", "wrap", "long", "scaled", "scaled")
-    return st.builds(Graft, st.sampled_from(actions), SHARES, st.sampled_from(ODD) | values)
+    return st.builds(Graft, pick(actions), SHARES, pick([pick(ODD), values]).flatmap(lambda chosen: chosen))
 
 
 def grafted(tree: Any, changes: tuple[Graft, ...]) -> Any:
