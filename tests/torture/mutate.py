@@ -28,6 +28,8 @@ BATCH = 100  # cases a process
 REPEATED = 5  # so many examples are drawn for one that is new, at most
 BOUND = 12 * 2**30  # bytes of data a process may have
 PATIENCE = 1800  # seconds that a batch may take
+FIRST = 10**6  # between the seeds of whole runs: the first batch of one meets what was found before
+CALM = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 KINDS = ("configs", "data", "runs")
 
 
@@ -90,7 +92,7 @@ def _all(kind: str, count: int, first: int, folder: Path) -> bool:
     """All cases of a kind, in batches; whether there were faults."""
     found = Findings()
     for start in range(0, count, BATCH):
-        words = [f"--{kind}", str(min(BATCH, count - start)), "--seed", str(first * 10**6 + start)]
+        words = [f"--{kind}", str(min(BATCH, count - start)), "--seed", str(first * FIRST + start)]
         line = [sys.executable, "-m", "tests.torture.mutate", "--batch", kind, "--folder", str(folder), *words]
         done = subprocess.run(line, stdout=subprocess.PIPE, text=True, timeout=PATIENCE)
         if done.returncode == 0:
@@ -108,6 +110,7 @@ def _all(kind: str, count: int, first: int, folder: Path) -> bool:
 def _batch(kind: str, count: int, start: int, folder: Path) -> Findings:
     """Cases in this process."""
     from tests.cli.conftest import Runs
+    from tests.torture.found import FOUND
     from tests.torture.properties import COMMANDS, Torture
 
     resource.setrlimit(resource.RLIMIT_DATA, (BOUND, BOUND))
@@ -116,16 +119,7 @@ def _batch(kind: str, count: int, start: int, folder: Path) -> Findings:
     strategy, act = _property(kind, torture, COMMANDS)
     found, seen = Findings(), set()
 
-    @seed(start)
-    @settings(
-        max_examples=REPEATED * count,
-        phases=[Phase.generate],
-        database=None,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    @given(case=strategy)
-    def each(case: Any) -> None:
+    def meet(case: Any) -> None:
         if repr(case) in seen or found.cases == count:
             return  # hypothesis repeats itself
         seen.add(repr(case))
@@ -133,13 +127,27 @@ def _batch(kind: str, count: int, start: int, folder: Path) -> Findings:
         (folder / "now").write_text(repr(case))
         try:
             act(case)
+        except KeyboardInterrupt:
+            raise
         except BaseException as error:
-            if isinstance(error, KeyboardInterrupt):
-                raise
             found.fault(*_told(error, case))
+
+    @seed(start)
+    @settings(
+        max_examples=REPEATED * count,
+        phases=[Phase.generate],
+        database=None,
+        deadline=None,
+        suppress_health_check=CALM,
+    )
+    @given(case=strategy)
+    def each(case: Any) -> None:
+        meet(case)
 
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        for case in FOUND[kind] if start % FIRST == 0 else []:
+            meet(case)
         each()
     found.codes = Counter({str(code): times for code, times in torture.tally.items()})
     return found

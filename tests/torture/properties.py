@@ -24,6 +24,7 @@ training: {{epochs: 2, batch_size: 32, checkpoint: {{keep: 2}}}}
 """
 PLAIN = "data: {source: x}\nmodel: {encoder: {widths: [4]}, bottleneck: {size: 2}}\n"
 SECTIONS = ("data", "model", "objective", "training", "evaluation", "anomaly", "run")
+COMPILING = 6  # times as long as others may what compiles and draws take
 TRAINED = 10  # of so many small configs that are sound, one is trained
 
 
@@ -38,7 +39,8 @@ class Torture:
     tally: Counter[int] = field(default_factory=Counter)
 
     def _kept(self, *arguments: object, places: tuple[str, ...]) -> int:
-        code = kept("--quiet", *arguments, places=(*places, *SECTIONS), seconds=self.seconds).code
+        patience = COMPILING if arguments[0] in ("train", "resume", "report") else 1
+        code = kept("--quiet", *arguments, places=(*places, *SECTIONS), seconds=patience * self.seconds).code
         self.tally[code] += 1
         return code
 

@@ -101,7 +101,7 @@ def h5ad_bytes(sparse: bool) -> bytes:
             frame.attrs["_index"] = "_index"
             frame.attrs["column-order"] = np.array(["kind"] if name == "obs" else [], object).astype("S")
             frame["_index"] = np.array(index, object)
-        kind = file["obs"].create_group("kind")
+        kind = file.create_group("obs/kind")
         kind["codes"] = np.array([row[0] == "tall" for row in rows]).astype(np.int8)
         kind["categories"] = np.array(["short", "tall"], object)
     return sink.getvalue()

@@ -58,8 +58,8 @@ class Walker:
             self._ended(self._child)
         if self._child is None:
             command = [sys.executable, "-P", self._script]
-            pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-            self._child = subprocess.Popen(command, text=True, **pipes)
+            pipe, nowhere = subprocess.PIPE, subprocess.DEVNULL
+            self._child = subprocess.Popen(command, text=True, stdin=pipe, stdout=pipe, stderr=nowhere)
             atexit.register(self.close)
         return self._child
 
@@ -81,7 +81,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent's pipe
     for line in sys.stdin:
         signal.setitimer(signal.ITIMER_PROF, SECONDS)  # SIGPROF ends it, even where Python is not asked
-        with suppress(BROKEN):
+        with suppress(*BROKEN):
             _walk(json.loads(line))
         signal.setitimer(signal.ITIMER_PROF, 0)
         sys.stdout.write("done\n")
@@ -99,7 +99,7 @@ def _walk(path: str) -> None:
 def _visit(name: str, node: Any) -> None:
     """An object's attributes and, where it has some, its values."""
     for read in (_attributes, _values):
-        with suppress(BROKEN):
+        with suppress(*BROKEN):
             read(node)
 
 
