@@ -14,7 +14,7 @@ from pathlib import Path
 from aecli.experiment import Experiment, load
 from tests.cli.conftest import Runs, people
 from tests.torture import files, folders, seeds
-from tests.torture.watch import SECONDS, kept
+from tests.torture.watch import GROWTH, SECONDS, kept
 
 MIXED = """
 name: t/mixed
@@ -24,7 +24,7 @@ training: {{epochs: 2, batch_size: 32, checkpoint: {{keep: 2}}}}
 """
 PLAIN = "data: {source: x}\nmodel: {encoder: {widths: [4]}, bottleneck: {size: 2}}\n"
 SECTIONS = ("data", "model", "objective", "training", "evaluation", "anomaly", "run")
-COMPILING = 6  # times as long as others may what compiles and draws take
+COMPILING = 6  # times as long, and as much memory, as others may what compiles and draws take
 TRAINED = 10  # of so many small configs that are sound, one is trained
 
 
@@ -39,8 +39,9 @@ class Torture:
     tally: Counter[int] = field(default_factory=Counter)
 
     def _kept(self, *arguments: object, places: tuple[str, ...]) -> int:
-        patience = COMPILING if arguments[0] in ("train", "resume", "report") else 1
-        code = kept("--quiet", *arguments, places=(*places, *SECTIONS), seconds=patience * self.seconds).code
+        times = COMPILING if arguments[0] in ("train", "resume", "report") else 1
+        names, seconds, growth = (*places, *SECTIONS), times * self.seconds, times * GROWTH
+        code = kept("--quiet", *arguments, places=names, seconds=seconds, growth=growth).code
         self.tally[code] += 1
         return code
 

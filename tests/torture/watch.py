@@ -50,7 +50,7 @@ def alarm(seconds: float) -> Iterator[None]:
             signal.signal(number, before[number])
 
 
-def kept(*arguments: object, places: tuple[str, ...], seconds: float = SECONDS) -> Done:
+def kept(*arguments: object, places: tuple[str, ...], seconds: float = SECONDS, growth: int = GROWTH) -> Done:
     """A command that keeps to all of it; where it fails, its message names one of `places`."""
     before = peak()
     with alarm(seconds):
@@ -63,5 +63,5 @@ def kept(*arguments: object, places: tuple[str, ...], seconds: float = SECONDS) 
     if found.code:
         assert "error: " in found.err, shown
         assert any(place in found.err for place in places), f"no place is named: {shown}"
-    assert peak() - before < GROWTH, f"{(peak() - before) >> 20} MiB more memory: {shown}"
+    assert peak() - before < growth, f"{(peak() - before) >> 20} MiB more memory: {shown}"
     return found
