@@ -36,16 +36,25 @@ class Walker:
         """Why a file is not to be opened, in words; None where its walk came to an end, whatever was met on it."""
         with self._lock:
             child = self._running()
-            assert child.stdin
-            assert child.stdout
-            child.stdin.write(json.dumps(str(path.absolute())) + "\n")
-            child.stdin.flush()
-            if child.stdout.readline():
-                return None
+            try:
+                if self._walked(child, path):
+                    return None
+            except BaseException:  # Ctrl-C, say: what it would still answer is of no use to the next file
+                child.kill()
+                self._ended(child)
+                raise
             code = self._ended(child)
         if code == -signal.SIGPROF:
             return f"HDF5's library came to no end of it within {SECONDS:g} s"
         return f"HDF5's library crashed on it ({signal.strsignal(-code) if code < 0 else code})"
+
+    def _walked(self, child: subprocess.Popen[str], path: Path) -> bool:
+        """Whether the process came to the end of a file."""
+        assert child.stdin
+        assert child.stdout
+        child.stdin.write(json.dumps(str(path.absolute())) + "\n")
+        child.stdin.flush()
+        return bool(child.stdout.readline())
 
     def close(self) -> None:
         """End the process."""
