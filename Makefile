@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 AECLI := $(BIN)/aecli
 
-.PHONY: demo test install clean
+.PHONY: demo test torture install clean
 .ONESHELL:
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
@@ -39,6 +39,9 @@ test: install  ## ruff, types, pytest with warnings as errors
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
 	$(BIN)/pytest -n auto
+
+torture: install  ## thousands of mutated configs, data files and run directories: hours; COUNTS="--configs 50" for fewer
+	@$(BIN)/python -m tests.torture.mutate $(COUNTS)
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

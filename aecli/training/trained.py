@@ -28,6 +28,7 @@ from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.batches import Looped
 from aecli.training.memory import Memory
+from aecli.training.misfits import misfits
 from aecli.training.program import Program, program
 from aecli.training.state import State
 
@@ -158,8 +159,10 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
     UserError where there is none yet; DamagedError where a file of it is not what was written.
     """
     check_record(run.record, run.record_path)
-    experiment = run.config().experiment
+    experiment, document = run.config()
     features = read_features(run)
+    if wrong := misfits(experiment, features.layout()):
+        raise UserError(*(Problem(text, document.place(key), hint) for key, text, hint in wrong))
     step, arrays = _choose(run, which, warn)
     rows = _training_rows(run)
     made = program(experiment, features.layout(), rows)

@@ -73,20 +73,25 @@ def _own_cache(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def runs(tmp_path_factory, _own_cache) -> Runs:
-    folder = tmp_path_factory.mktemp("runs")
+    return trained_runs(tmp_path_factory.mktemp("runs"))
+
+
+def trained(folder: Path, text: str, *command: str) -> Path:
+    """The run of a config, under `folder`/outputs."""
+    config = folder / "c.yaml"
+    config.write_text(text)
+    return Path(done("--quiet", *command, config, "--output", folder / "outputs").last)
+
+
+def trained_runs(folder: Path) -> Runs:
+    """All of them, trained one after another."""
     root, table = folder / "outputs", folder / "people.csv"
     table.write_text("\n".join(people()) + "\n")
-
-    def trained(text: str, *command: str) -> Path:
-        config = folder / "c.yaml"
-        config.write_text(text)
-        return Path(done("--quiet", *command, config, "--output", root).last)
-
     return Runs(
         root,
-        dense=trained(DENSE, "train"),
-        gaussian=trained(GAUSSIAN, "train"),
-        anomaly=trained(ANOMALY, "anomaly", "fit"),
-        table=trained(TABLE.format(path=table), "train"),
+        dense=trained(folder, DENSE, "train"),
+        gaussian=trained(folder, GAUSSIAN, "train"),
+        anomaly=trained(folder, ANOMALY, "anomaly", "fit"),
+        table=trained(folder, TABLE.format(path=table), "train"),
         csv=table,
     )

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 
 from tests.cli.command import done, refused, written
 from tests.cli.conftest import COLUMNS, DENSE
@@ -184,6 +185,17 @@ def test_the_config_of_a_run_that_was_edited_into_nonsense(runs):
     assert re.search(r"error: run/config\.yaml:\d+:15: 'batch_size' must be a whole number", refused("eval", run))
     (run / "config.yaml").write_text(text.replace("widths: [8]", "widths: [9]"))
     assert "does not fit this checkpoint" in refused("eval", run)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_config_of_a_run_that_was_edited_into_another_kind_of_model(runs, command):
+    run = Path(shutil.copytree(runs.table, "run"))
+    config = yaml.safe_load((run / "config.yaml").read_text())
+    config["model"]["encoder"] = {"kind": "conv"}
+    (run / "config.yaml").write_text(yaml.safe_dump(config))
+    err = refused(*on(command, run, *(["training.epochs=70"] if command == "resume" else [])))
+    assert re.match(r"error: run/config\.yaml:\d+:\d+: ", err), err
+    assert "conv" in err
 
 
 def test_data_that_changed_since_training_is_refused(runs):

@@ -19,6 +19,7 @@ from aecli.data.raw import Raw, Want, raw_array, type_name
 from aecli.data.sources.buffers import DAMAGED, check_ratio
 from aecli.data.sources.limits import check_memory
 from aecli.data.sources.npz import OURS, TESTS, Members
+from aecli.data.sources.probe import WALKER
 
 if TYPE_CHECKING:
     import h5py
@@ -62,6 +63,8 @@ def opened(path: Path, place: Place) -> Iterator[h5py.File]:
     except ImportError as error:
         hint = "pip install 'aecli[hdf5]'"
         raise UserError(Problem("HDF5 files need h5py, which is not installed", place, hint)) from error
+    if (why := WALKER.why_not(path)) is not None:
+        raise UserError(Problem(f"cannot be read as HDF5: {why}", place, DAMAGED))
     try:
         with h5py.File(path, "r") as file:
             yield file

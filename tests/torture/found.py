@@ -1,0 +1,20 @@
+"""Cases that were found by chance and are met again each time, before those that chance brings now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.torture.files import Case
+from tests.torture.mutations import Edit
+
+# HDF5 2.0 comes to no end of the attributes of this file.
+ENDLESS = Case(
+    ".sparse.h5ad",
+    (),
+    (
+        Edit("set", "tail", 0.0178, 0.01, b")"),
+        Edit("set", "tail", 0.0177, 0.0278, b"8\x03\x86\xfay'\x91q\"\xd2\xff"),
+        Edit("zero", "anywhere", 0.0904, 0.0494, b"\xed"),
+    ),
+)
+FOUND: dict[str, list[Any]] = {"configs": [], "data": [(ENDLESS, "check"), (ENDLESS, "eval")], "runs": []}
