@@ -40,8 +40,8 @@ test: install  ## ruff, types, pytest with warnings as errors
 	$(BIN)/basedpyright
 	$(BIN)/pytest -n auto
 
-torture: install  ## thousands of mutated configs, data files and run directories: hours; COUNTS="--configs 50" for fewer
-	@$(BIN)/python -m tests.torture.mutate $(COUNTS)
+torture: install  ## kills, signals, damage, full disks, many epochs, mutations: hours; tests/torture/README.md says which
+	@for what in kill stop damage disk epochs mutate; do echo "$$what"; $(BIN)/python -m tests.torture.$$what; done
 
 clean:
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis

@@ -26,7 +26,7 @@ CONFIG = {
     "training": {"epochs": 3, "batch_size": 256, "checkpoint": {"keep": 3}},
 }
 FILES = (checkpoint.STATE, checkpoint.MEMORY, checkpoint.MANIFEST)
-Harm = Callable[[Path], None]
+Harm = Callable[[Path], object]
 
 
 def harms(size: int, flips: int, dice: random.Random) -> Iterator[tuple[str, Harm]]:
@@ -69,7 +69,8 @@ def damaged(flips: int, seed: int, folder: Path) -> Counter[tuple[str, str, str]
     """How often each outcome was, by file and damage, in checkpoints of a run trained below `folder`."""
     from aecli.tasks.train import train
 
-    run, tally = train(CONFIG, output=folder / "runs", figures=False).run, Counter()
+    run = train(CONFIG, output=folder / "runs", figures=False).run
+    tally: Counter[tuple[str, str, str]] = Counter()
     for name in FILES:
         size = min(path.stat().st_size for path in run.checkpoints.rglob(name))
         for kind, harm in harms(size, flips, random.Random(f"{seed} {name}")):
