@@ -26,9 +26,13 @@ GREEDY = Case(
         Edit("flip", "anywhere", 0.0526275634765625, 0.51904296875, b"\x80" + bytes(7)),
     ),
 )
+# Was traced for half a minute.
+DEEP = b"""data: {source: digits}
+model: {encoder: {kind: resnet, channels: [2, 2], blocks: 64, norm: batch}, bottleneck: {size: 2}}
+"""
 LONG = b"data: {source: " + b"x" * 5000 + b"}\n"
 FOUND: dict[str, list[Any]] = {
-    "configs": [LONG],
+    "configs": [LONG, DEEP],
     "data": [(ENDLESS, "check"), (ENDLESS, "eval"), (GREEDY, "reconstruct")],
     "runs": [],
 }
