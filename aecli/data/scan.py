@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+from aecli.data.paths import path_of, read_errors
 from aecli.data.raw import Field, Raw, Want
-from aecli.data.sources import NAMED, images, npy, read, read_errors
+from aecli.data.sources import NAMED, images, npy, read
 from aecli.data.sources.limits import check_options
 from aecli.data.tables import scan as tables
 
@@ -89,7 +90,7 @@ def part(raw: Raw, start: int, stop: int) -> Raw:
 
 def scan(source: str, want: Want) -> Scan:
     """The scan of a source; of a kind that can only be read whole, of all its rows. Errors as of `read`."""
-    path, module = Path(source).expanduser(), _streaming(source)
+    path, module = path_of(source), _streaming(source)
     if module is None:
         return Whole(read(source, want))
     check_options(source, want, synthetic=False, pictures=path.is_dir())
@@ -110,7 +111,7 @@ def blocks_of(source: str, want: Want, size: int) -> Iterator[Raw]:
 
 def size_of(source: str, want: Want) -> int | None:
     """Bytes of the rows as float32, nearly; None where that cannot be told, or is wrong, before reading."""
-    path, module = Path(source).expanduser(), _streaming(source)
+    path, module = path_of(source), _streaming(source)
     if module is None:
         return None
     with read_errors(path):
@@ -119,7 +120,7 @@ def size_of(source: str, want: Want) -> int | None:
 
 def _streaming(source: str) -> Any:
     """The module that scans this source, or None: it has `scan` and `floats` (how many numbers there are, nearly)."""
-    path = Path(source).expanduser()
+    path = path_of(source)
     if source in NAMED or not path.exists():
         return None
     if path.is_dir():

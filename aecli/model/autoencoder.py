@@ -15,6 +15,7 @@ from aecli.layout import HIDDEN, UNKNOWN, Layout, layout_of
 from aecli.model.bottlenecks.code import Code
 from aecli.model.forward import Pass, Weights
 from aecli.model.mixed import Columns
+from aecli.model.networks.keys import Keys
 from aecli.model.networks.layers import Linear, Mode
 from aecli.model.networks.network import Precision
 from aecli.model.spec import Model, Objective
@@ -25,7 +26,7 @@ CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the stre
 class Modules(nnx.Module):
     """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own."""
 
-    def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: nnx.Rngs):
+    def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: Keys):
         size = model.bottleneck.size
         self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
         width, turned = self.encoder.width, self.encoder.turned
@@ -53,7 +54,7 @@ class Autoencoder:
         return nnx.split(nnx.eval_shape(lambda: self._modules(jax.random.key(0))), nnx.Param, ...)[0]
 
     def _modules(self, key: Key[Array, ""]) -> Modules:
-        return Modules(self.model, self.objective, self.layout, self.precision, nnx.Rngs(params=key))
+        return Modules(self.model, self.objective, self.layout, self.precision, Keys(key))
 
     def init(self, key: Key[Array, ""]) -> tuple[dict[str, Any], dict[str, Any]]:
         """Parameters and other variables at random."""

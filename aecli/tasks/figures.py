@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.data.dataset import Split
+from aecli.data.paths import path_of
 from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
@@ -99,7 +100,7 @@ def _places(trained: Trained, split: str, data: str | Path | None, output: Path 
         return output.with_suffix(".png"), output.with_name(f"{output.stem}_roc.png")
     folder = trained.run.figures
     if data is not None:
-        folder /= Path(data).expanduser().resolve().name or "data"
+        folder /= path_of(data).resolve().name or "data"
     elif split != trained.split()[0]:
         folder /= split
     try:

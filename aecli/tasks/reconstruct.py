@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
+from aecli.data.paths import path_of
 from aecli.data.sources import is_picture_folder
 from aecli.data.sources.folders import listing
 from aecli.report.sheet import check_drawable, to_pixels
@@ -107,7 +108,7 @@ def _picture_names(source: Any) -> Callable[[Any, int], str]:
     """The name of a PNG by the row's id and number; asked before any picture is read, since names may collide."""
     if isinstance(source, np.ndarray) or not is_picture_folder(str(source)):
         return lambda key, number: f"{number:05d}.png"
-    names = png_names(listing(Path(source).expanduser()).ids.tolist())
+    names = png_names(listing(path_of(source)).ids.tolist())
 
     def named(key: str, number: int) -> str:
         if key not in names:

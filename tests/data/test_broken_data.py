@@ -299,6 +299,17 @@ def test_a_missing_source_has_a_hint_and_no_place(source, hint):
     assert problem.place is None
 
 
+def test_a_name_longer_than_any_file_has_is_refused():
+    with pytest.raises(UserError, match=r"cannot read 'x+\.csv': File name too long"):
+        load(Data(source="x" * 5000 + ".csv"))
+
+
+@pytest.mark.parametrize("source", ["~nobody-is-called-so/x.csv", "a\0b.csv"])
+def test_a_path_that_cannot_be_is_a_missing_file(source):
+    with pytest.raises(UserError, match=r"no file '"):
+        load(Data(source=source))
+
+
 def test_other_files_and_folders_are_refused():
     Path("photo.jpg").write_bytes(b"\xff\xd8")
     Path("folder").mkdir()

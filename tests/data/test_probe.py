@@ -16,6 +16,7 @@ from aecli.data.sources.probe import WALKER, Walker
 
 LOOP = "import signal, sys\nsys.stdin.readline()\nsignal.setitimer(signal.ITIMER_PROF, 0.1)\nwhile True: pass\n"
 CRASH = "import os, sys\nsys.stdin.readline()\nos.kill(os.getpid(), 11)\n"
+GREEDY = "import sys\nsys.stdin.readline()\nsys.exit(4)\n"
 GONE = "import sys\nsys.stdin.readline()\nsys.exit(3)\n"
 
 
@@ -32,6 +33,7 @@ def sound(name: str = "x.h5") -> Path:
         (LOOP, "came to no end of it within 5 s"),
         (CRASH, "crashed on it .Segmentation fault"),
         (GONE, "crashed on it .3"),
+        (GREEDY, "takes more than 512 MiB of memory"),
     ],
 )
 def test_a_file_that_ends_the_process_is_refused_and_the_next_one_is_met_by_another(script, why, monkeypatch):

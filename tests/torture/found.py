@@ -17,4 +17,22 @@ ENDLESS = Case(
         Edit("zero", "anywhere", 0.0904, 0.0494, b"\xed"),
     ),
 )
-FOUND: dict[str, list[Any]] = {"configs": [], "data": [(ENDLESS, "check"), (ENDLESS, "eval")], "runs": []}
+# And takes 2 GiB for a text of this one.
+GREEDY = Case(
+    ".sparse.h5ad",
+    (),
+    (
+        Edit("flip", "anywhere", 0.733673095703125, 0.51904296875, b"\x80" + bytes(7)),
+        Edit("flip", "anywhere", 0.0526275634765625, 0.51904296875, b"\x80" + bytes(7)),
+    ),
+)
+# Was traced for half a minute.
+DEEP = b"""data: {source: digits}
+model: {encoder: {kind: resnet, channels: [2, 2], blocks: 64, norm: batch}, bottleneck: {size: 2}}
+"""
+LONG = b"data: {source: " + b"x" * 5000 + b"}\n"
+FOUND: dict[str, list[Any]] = {
+    "configs": [LONG, DEEP],
+    "data": [(ENDLESS, "check"), (ENDLESS, "eval"), (GREEDY, "reconstruct")],
+    "runs": [],
+}

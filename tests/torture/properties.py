@@ -50,7 +50,7 @@ class Torture:
         with _folder():
             Path("people.csv").write_text("\n".join(people()) + "\n")
             Path("config.yaml").write_bytes(data)
-            places = ("config.yaml", "people.csv")
+            places = ("config.yaml", "people.csv", "cannot read '")
             sound = self._kept("check", "config.yaml", "--config-only", places=places) == 0
             found = self._kept("check", "config.yaml", places=places)
             assert sound or found != 0

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 
 from aecli.config.problems import Place, Problem, UserError, did_you_mean
 from aecli.data import synthetic
+from aecli.data.paths import path_of, read_errors
 from aecli.data.raw import Raw, Want
 from aecli.data.sources import cifar10, digits, hdf5, idx, images, mnist, npy, npz, tables
 from aecli.data.sources.folders import ENDINGS as PICTURES
@@ -50,19 +50,10 @@ def read(source: str, want: Want | None = None) -> Raw:
     itself is at fault, which is for the caller to place in the config.
     """
     want = want or Want()
-    made, path = source in synthetic.SETS, Path(source).expanduser()
+    made, path = source in synthetic.SETS, path_of(source)
     check_options(source, want, synthetic=made, pictures=source not in NAMED and path.is_dir())
     with read_errors(path):
         return NAMED[source](source, want) if source in NAMED else _reader(path)(str(path), want)
-
-
-@contextmanager
-def read_errors(path: Path) -> Iterator[None]:
-    """Turn what the operating system refuses into a UserError at `path`."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(Problem(f"cannot read '{path}': {error.strerror or error}", Place(str(path)))) from error
 
 
 def _instead(path: Path) -> str:
@@ -90,7 +81,7 @@ def _reader(path: Path) -> Reader:
 
 def is_picture_folder(source: str) -> bool:
     """Whether a source is a folder that is read as pictures: its rows' ids are then their paths in it."""
-    path = Path(source).expanduser()
+    path = path_of(source)
     return source not in NAMED and path.is_dir() and images.is_pictures(path)
 
 

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from aecli.config.problems import Place, Problem, UserError
+from aecli.data.paths import path_of
 from aecli.data.raw import PIXEL_RANGE, Raw, Want
 from aecli.data.sources import idx
 from aecli.data.sources.buffers import no_keys
@@ -61,7 +62,7 @@ class Survey:
 
 def survey(folder: str | Path) -> Survey:
     """Count what is in a folder of pictures. Nothing is decoded; raises UserError for links that lead out."""
-    found = listing(Path(folder).expanduser())
+    found = listing(path_of(folder))
     heads, faults = _heads(found)
     names = [] if found.labels is None else [str(v) for v in found.labels]
     return Survey(

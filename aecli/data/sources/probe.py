@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import Any
 
 SECONDS = 5.0  # of computing, for a file; waiting for a disk is not counted
-BYTES = 2**31  # of its memory
+BYTES = 2**33  # of its memory, so that what takes more than MOST is seen to, and the machine is not taken with it
+MOST = 2**29  # bytes more that it may have needed for one file
+GREEDY = 4  # how it ends where a file took more
 FEW = 2**20  # bytes of values that are read
 BROKEN = (OSError, RuntimeError, ValueError, TypeError, LookupError, AttributeError, ArithmeticError, MemoryError)
 
@@ -46,6 +48,8 @@ class Walker:
             code = self._ended(child)
         if code == -signal.SIGPROF:
             return f"HDF5's library came to no end of it within {SECONDS:g} s"
+        if code == GREEDY:
+            return f"HDF5's library takes more than {MOST >> 20:,} MiB of memory for a few values of it"
         return f"HDF5's library crashed on it ({signal.strsignal(-code) if code < 0 else code})"
 
     def _walked(self, child: subprocess.Popen[str], path: Path) -> bool:
@@ -89,12 +93,20 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its parent's pipe
     for line in sys.stdin:
+        before = _peak()
         signal.setitimer(signal.ITIMER_PROF, SECONDS)  # SIGPROF ends it, even where Python is not asked
         with suppress(*BROKEN):
             _walk(json.loads(line))
         signal.setitimer(signal.ITIMER_PROF, 0)
+        if _peak() - before > MOST:
+            sys.exit(GREEDY)
         sys.stdout.write("done\n")
         sys.stdout.flush()
+
+
+def _peak() -> int:
+    """The most bytes that this process ever had in memory."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 
 def _walk(path: str) -> None:

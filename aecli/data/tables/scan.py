@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aecli.config.problems import Place, Problem, UserError
+from aecli.data.paths import path_of
 from aecli.data.raw import Field, Raw, Want
 from aecli.data.sources.buffers import SUSPECT_BYTES, check_ratio
 from aecli.data.sources.tables import ENDINGS
@@ -61,7 +62,7 @@ def scan(source: str, want: Want | None = None) -> Scan:
     Of a Parquet file only columns of text, the label, the id and what is carried are read. Raises UserError for
     a file that is none, and for everything that is wrong with its columns and cells.
     """
-    path = Path(source).expanduser()
+    path = path_of(source)
     try:
         return _scanned(path, want or Want(), hold=False)
     except OSError as error:

@@ -11,7 +11,7 @@ from aecli.model.networks.activations import Activation
 from aecli.model.networks.network import Network, Precision, needs_image
 
 if TYPE_CHECKING:
-    from flax import nnx
+    from aecli.model.networks.keys import Keys
 
 Norm = Literal["none", "batch", "layer"]
 Small = Annotated[int, Field(ge=1, le=64)]
@@ -57,13 +57,13 @@ class Conv(Network):
             return None
         return f"{len(self.channels)} layers with kernel {self.kernel} leave nothing of {shape[0]} x {shape[1]} pixels"
 
-    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """Its width is the number of values after the last layer."""
         from aecli.model.networks.convolutions import ConvEncoder
 
         return ConvEncoder(self, shape, precision, rngs)
 
-    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """A dense layer to the smallest image of `channels[0]`, then up; the last layer is linear."""
         from aecli.model.networks.convolutions import ConvDecoder
 

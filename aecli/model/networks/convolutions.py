@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from aecli.model.networks.activations import Activation, activation, kernel_initializer
 from aecli.model.networks.geometry import forms, unstrided
+from aecli.model.networks.keys import Keys
 from aecli.model.networks.layers import Linear, Mode, norm_of, normalized, size_of
 from aecli.model.networks.network import Precision
 from aecli.model.products.correlation import Correlation
@@ -19,7 +20,7 @@ from aecli.model.products.offset import Offset
 class Convolution(nnx.Module):
     """W * x + b, or with `up` its transpose from the form's outputs to its inputs."""
 
-    def __init__(self, form: Correlation, before: Activation, rngs: nnx.Rngs, *, up: bool = False):
+    def __init__(self, form: Correlation, before: Activation, rngs: Keys, *, up: bool = False):
         self.form, self.up = form, up
         self.offset = Offset(form.size, form.inputs) if up else Offset(form.output, form.outputs)
         self.kernel = nnx.Param(_kernel(form, before, rngs, up))
@@ -34,7 +35,7 @@ class Convolution(nnx.Module):
 class Resized(nnx.Module):
     """Each place repeated `stride` times, then a convolution of stride 1: the same sizes as a transposed one gives."""
 
-    def __init__(self, form: Correlation, before: Activation, rngs: nnx.Rngs):
+    def __init__(self, form: Correlation, before: Activation, rngs: Keys):
         self.form = form
         self.convolution = Convolution(unstrided(form), before, rngs)
 
@@ -48,7 +49,7 @@ class Resized(nnx.Module):
 class ConvBlock(nnx.Module):
     """A layer, norm, activation."""
 
-    def __init__(self, spec: Any, layer: nnx.Module, width: int, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, layer: nnx.Module, width: int, rngs: Keys):
         self.layer, self.activation = layer, spec.activation
         self.norm = norm_of(spec.norm, width, rngs)
 
@@ -62,7 +63,7 @@ class ConvEncoder(nnx.Module):
 
     turned = True
 
-    def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: Keys):
         made = forms(spec, shape, spec.channels, narrow=precision == "bfloat16")
         blocks = [ConvBlock(spec, Convolution(form, spec.activation, rngs), form.outputs, rngs) for form in made]
         self.blocks = nnx.List(blocks)
@@ -78,7 +79,7 @@ class ConvEncoder(nnx.Module):
 class ConvDecoder(nnx.Module):
     """A dense block to the smallest image, then layers that enlarge it; the last has neither norm nor activation."""
 
-    def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys):
         made = forms(spec, shape, spec.channels[::-1], narrow=precision == "bfloat16")[::-1]
         self.smallest = (*made[0].output, made[0].outputs)
         self.first = Linear(size, size_of(self.smallest), spec.activation, precision, rngs, turned=True)
@@ -97,14 +98,14 @@ class ConvDecoder(nnx.Module):
         return self.last(h)
 
 
-def enlarging(spec: Any, form: Correlation, before: Activation, rngs: nnx.Rngs) -> Any:
+def enlarging(spec: Any, form: Correlation, before: Activation, rngs: Keys) -> Any:
     """The layer of a decoder that goes from the form's outputs to its inputs."""
     if spec.upsample == "resize":
         return Resized(form, before, rngs)
     return Convolution(form, before, rngs, up=True)
 
 
-def _kernel(form: Correlation, before: Activation, rngs: nnx.Rngs, up: bool) -> Float[Array, "height width i o"]:
+def _kernel(form: Correlation, before: Activation, rngs: Keys, up: bool) -> Float[Array, "height width i o"]:
     """He's or Glorot's variance. A place of a transposed layer's output sees one in stride^2 of the taps."""
     draw = kernel_initializer(before)
     if not up:

@@ -13,6 +13,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.networks.activations import Activation, activation, kernel_initializer
+from aecli.model.networks.keys import Keys
 from aecli.model.networks.network import Precision
 from aecli.model.products.matrix import Product
 
@@ -45,7 +46,7 @@ class Linear(nnx.Module):
         outputs: int,
         before: Activation,
         precision: Precision,
-        rngs: nnx.Rngs,
+        rngs: Keys,
         *,
         tied: bool = False,
         turned: bool = False,
@@ -84,8 +85,8 @@ class BatchNorm(nnx.Module):
             variance = jnp.sum(jnp.where(shown, jnp.square(h - mean), 0), axis=axes) / count
             step = 0.1 * count / (h.shape[0] * places)
             unbiased = variance * count / jnp.maximum(count - 1, 1)
-            self.mean[...] = (1 - step) * self.mean[...] + step * mean
-            self.variance[...] = (1 - step) * self.variance[...] + step * unbiased
+            self.mean.set_value((1 - step) * self.mean[...] + step * mean)
+            self.variance.set_value((1 - step) * self.variance[...] + step * unbiased)
         return (h - mean) * jax.lax.rsqrt(variance + 1e-5) * self.scale[...] + self.bias[...]
 
 
@@ -106,7 +107,7 @@ class LayerNorm(nnx.Module):
 class Block(nnx.Module):
     """Linear, norm, activation (times a gate), dropout."""
 
-    def __init__(self, spec: Any, inputs: int, outputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool):
+    def __init__(self, spec: Any, inputs: int, outputs: int, precision: Precision, rngs: Keys, *, tied: bool):
         self.linear = Linear(inputs, outputs, spec.activation, precision, rngs, tied=tied)
         self.gate = Linear(inputs, outputs, "sigmoid", precision, rngs) if spec.gated else None
         self.norm = norm_of(spec.norm, outputs, rngs)
@@ -151,13 +152,13 @@ class Perceptron(nnx.Module):
         return h.reshape(x.shape[0], *self.shape)
 
 
-def blocks(spec: Any, inputs: int, precision: Precision, rngs: nnx.Rngs, *, tied: bool = False) -> list[Block]:
+def blocks(spec: Any, inputs: int, precision: Precision, rngs: Keys, *, tied: bool = False) -> list[Block]:
     """The blocks of an mlp specification, one a width."""
     widths = (inputs, *spec.widths)
     return [Block(spec, a, b, precision, rngs, tied=tied) for a, b in pairwise(widths)]
 
 
-def norm_of(kind: str, width: int, rngs: nnx.Rngs) -> nnx.Module | None:
+def norm_of(kind: str, width: int, rngs: Keys) -> nnx.Module | None:
     """The norm of this kind for `width` units or channels; `layer` is of an example's units, places included."""
     if kind == "batch":
         return BatchNorm(width)

@@ -12,7 +12,7 @@ from aecli.model.networks.activations import Activation
 from aecli.model.networks.network import Network, Precision
 
 if TYPE_CHECKING:
-    from flax import nnx
+    from aecli.model.networks.keys import Keys
 
 Norm = Literal["none", "batch", "layer"]
 
@@ -34,14 +34,14 @@ class MLP(Network):
     formula: ClassVar[str] = "h_i = dropout(activation(norm(W_i h_{i-1} + b_i))), h_0 = x"
     source: ClassVar[str] = "gated: Dauphin et al. 2017; tied: Vincent et al. 2010"
 
-    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """Features flattened, through the layers; its width is the last layer's."""
         from aecli.model.networks.layers import Perceptron, blocks, size_of
 
         layers = blocks(self, size_of(shape), precision, rngs)
         return Perceptron(layers, None, (self.widths or (size_of(shape),))[-1:])
 
-    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """The layers, then one linear layer to the features."""
         from aecli.model.networks.layers import Linear, Perceptron, blocks, size_of
 

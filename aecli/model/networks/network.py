@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from aecli.config.part import Part
 
 if TYPE_CHECKING:
-    from flax import nnx
+    from aecli.model.networks.keys import Keys
 
 Precision = Literal["float32", "bfloat16"]
 
@@ -17,11 +17,11 @@ class Network(Part):
     """Builds Flax NNX modules, each called as `module(x, mode)`."""
 
     @abstractmethod
-    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """The module [batch, *shape] -> [batch, width], with its `width` and `turned`: the batch is innermost."""
 
     @abstractmethod
-    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """The module [batch, size] -> [batch, *shape]; where tied, it holds no kernels and is given them."""
 
     def refuses(self, shape: tuple[int, ...]) -> str | None:

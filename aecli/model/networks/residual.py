@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from aecli.model.networks.activations import activation
 from aecli.model.networks.convolutions import Convolution, enlarging
 from aecli.model.networks.geometry import forms, unstrided
+from aecli.model.networks.keys import Keys
 from aecli.model.networks.layers import Linear, Mode, norm_of, normalized, size_of
 from aecli.model.networks.network import Precision
 from aecli.model.products.correlation import Correlation, Pair
@@ -19,7 +20,7 @@ from aecli.model.products.correlation import Correlation, Pair
 class Before(nnx.Module):
     """Norm and activation, which come before a layer here."""
 
-    def __init__(self, spec: Any, width: int, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, width: int, rngs: Keys):
         self.norm, self.activation = norm_of(spec.norm, width, rngs), spec.activation
 
     def __call__(self, h: Float[Array, " batch *places width"], mode: Mode) -> Float[Array, " batch *places width"]:
@@ -30,12 +31,13 @@ class Before(nnx.Module):
 class Residual(nnx.Module):
     """h + V * s(norm(U * s(norm(h)))); V starts at zero, so that a block starts as the identity (Goyal et al. 2017)."""
 
-    def __init__(self, spec: Any, size: Pair, width: int, narrow: bool, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, size: Pair, width: int, narrow: bool, rngs: Keys):
         kernel = (spec.kernel, spec.kernel)
         form = unstrided(Correlation(size, width, width, kernel, narrow=narrow))
         self.before = nnx.List([Before(spec, width, rngs) for _ in range(2)])
         self.layers = nnx.List([Convolution(form, spec.activation, rngs) for _ in range(2)])
-        self.layers[1].kernel[...] = jnp.zeros_like(self.layers[1].kernel[...])
+        # Not kernel[...] = zeros: of traced values flax asks what costs JAX more, the more has been traced before.
+        self.layers[1].kernel.set_value(jnp.zeros_like(self.layers[1].kernel[...]))
 
     def __call__(self, h: Float[Array, "batch height width channels"], mode: Mode) -> Any:
         """The block applied."""
@@ -59,7 +61,7 @@ class Unfolded(nnx.Module):
 class Stage(nnx.Module):
     """A layer that changes the image's size, and residual blocks after it."""
 
-    def __init__(self, spec: Any, layer: nnx.Module, size: Pair, width: int, narrow: bool, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, layer: nnx.Module, size: Pair, width: int, narrow: bool, rngs: Keys):
         self.layer = layer
         self.blocks = nnx.List([Residual(spec, size, width, narrow, rngs) for _ in range(spec.blocks)])
 
@@ -76,7 +78,7 @@ class ResidualEncoder(nnx.Module):
 
     turned = True
 
-    def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: Keys):
         narrow = precision == "bfloat16"
         made = forms(spec, shape, spec.channels, narrow=narrow)
         self.stages = nnx.List([
@@ -95,7 +97,7 @@ class ResidualEncoder(nnx.Module):
 class ResidualDecoder(nnx.Module):
     """A dense layer to the smallest image and blocks on it, then stages that enlarge it; the last layer is linear."""
 
-    def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs):
+    def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys):
         narrow = precision == "bfloat16"
         made = forms(spec, shape, spec.channels[::-1], narrow=narrow)[::-1]
         smallest = (*made[0].output, made[0].outputs)

@@ -10,7 +10,7 @@ from aecli.model.networks.conv import Conv, Norm, Small
 from aecli.model.networks.network import Precision
 
 if TYPE_CHECKING:
-    from flax import nnx
+    from aecli.model.networks.keys import Keys
 
 
 class ResNet(Conv):
@@ -23,13 +23,13 @@ class ResNet(Conv):
     formula: ClassVar[str] = "h_i = r(...r(W_i * h_{i-1})), r(h) = h + V * s(norm(U * s(norm(h)))), s: activation"
     source: ClassVar[str] = "He et al. 2016 (pre-activation)"
 
-    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def encoder(self, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """Its width is the number of values after the last stage."""
         from aecli.model.networks.residual import ResidualEncoder
 
         return ResidualEncoder(self, shape, precision, rngs)
 
-    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: nnx.Rngs) -> Any:
+    def decoder(self, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys) -> Any:
         """A dense layer to the smallest image of `channels[0]`, then up; the last layer is linear."""
         from aecli.model.networks.residual import ResidualDecoder
 

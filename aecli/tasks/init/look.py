@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from aecli.config.problems import UserError
 from aecli.data.dataset import Dataset, assemble
 from aecli.data.describe import Description, described
 from aecli.data.faults import problems
+from aecli.data.paths import path_of
 from aecli.data.raw import Raw, Want
 from aecli.data.residency import choose
 from aecli.data.scan import Whole, scan, size_of
@@ -103,14 +103,14 @@ def _limit(given: dict[str, Any]) -> int | None:
 
 
 def _choices(source: str, given: dict[str, Any], limit: int | None) -> Choices:
-    path = Path(source).expanduser()
+    path = path_of(source)
     if source not in NAMED and path.is_file() and path.name.lower().endswith(tables.ENDINGS) and path.stat().st_size:
         return table_choices(source, given, limit)
     return picture_choices(source, given) if _is_folder(source) else {}
 
 
 def _is_folder(source: str) -> bool:
-    path = Path(source).expanduser()
+    path = path_of(source)
     return source not in NAMED and path.is_dir() and images.is_pictures(path)
 
 

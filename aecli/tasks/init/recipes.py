@@ -10,6 +10,7 @@ from aecli.config.document import Document
 from aecli.config.problems import Place, Problem, UserError, did_you_mean
 from aecli.config.reader import read_text
 from aecli.config.validate import validate
+from aecli.data.paths import path_of
 from aecli.data.sources import NAMED, read
 from aecli.experiment import Experiment, load
 from aecli.tasks.init.draft import check_same
@@ -109,7 +110,7 @@ def _replaced(text: str, document: Document, key: tuple[str, ...], value: str) -
 
 def _check_there(source: str) -> None:
     """Raise UserError where no set or path is called so; what is in it, `aecli check` looks at."""
-    if source not in NAMED and not Path(source).expanduser().exists():
+    if source not in NAMED and not path_of(source).exists():
         read(source)
 
 
