@@ -111,6 +111,13 @@ class Run:
         _ = self.config_text  # raises where the file itself is damaged
         return load(self.config_path, overrides, strict=False)
 
+    def tidy(self) -> None:
+        """Remove files that a killed process was about to rename; only who holds the lock may."""
+        for folder in (self.path, self.figures, self.path / "profile"):
+            for left in folder.glob(".tmp-*"):
+                if not left.is_dir():
+                    left.unlink(missing_ok=True)
+
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold this run's lock, which ends with the process; UserError where another process holds it.

@@ -34,12 +34,12 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
 
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
     if saved is not None:
-        Memory.from_dict(saved[2], run.checkpoints)
+        memory = Memory.from_dict(saved[2], run.checkpoints)
         made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])
         total = loaded.experiment.training.epochs * made.steps_per_epoch
-        if overridden and saved[0] >= total:
+        if overridden and saved[0] >= total and memory.logged in (None, saved[0]):
             done = saved[0] // made.steps_per_epoch
             asked = loaded.experiment.training.epochs
             text = f"nothing would be trained: {done} epochs are done, and training.epochs is {asked}"

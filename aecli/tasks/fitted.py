@@ -9,7 +9,7 @@ from signal import Signals
 from typing import TYPE_CHECKING, Any
 
 from aecli.config.document import blamed_on
-from aecli.config.problems import AecliError, DivergedError
+from aecli.config.problems import AecliError, DivergedError, Problem
 from aecli.data.dataset import Dataset
 from aecli.experiment import Loaded
 from aecli.runs.run import Run
@@ -25,8 +25,14 @@ if TYPE_CHECKING:
 @contextmanager
 def status_kept(run: Run) -> Iterator[None]:
     """However the block ends, run.json says how."""
+    from aecli.training.stopping import last_words
+
+    def told(number: int) -> None:
+        run.update(status="stopped", exit_reason=f"stopped by {Signals(number).name}: the last checkpoint is kept")
+
     try:
-        yield
+        with last_words(told):
+            yield
     except AecliError as error:
         status = {3: "diverged", 130: "stopped", 143: "stopped"}.get(int(error.exit_code), "failed")
         found = {"divergence": error.divergence} if isinstance(error, DivergedError) else {}
@@ -55,7 +61,7 @@ def fitted(
 ) -> None:  # fmt: skip
     """From the last good checkpoint, or else the start, to the end."""
     from aecli.training.loop import Trainer
-    from aecli.training.stopping import stop_requests
+    from aecli.training.stopping import StoppedError, stop_requests
 
     source = loaded.experiment.training.initialize_from
 
@@ -65,12 +71,12 @@ def fitted(
         with blamed_on(loaded.document, ("training", "initialize_from")):
             return initialized(state, source, root)
 
-    def last_words(number: int) -> None:
-        run.update(status="stopped", exit_reason=f"stopped by {Signals(number).name}: the last checkpoint is kept")
-
-    with stop_requests(last_words) as stop, names_kept(tracer):
+    with stop_requests() as stop, names_kept(tracer):
         trainer = Trainer(loaded.experiment, dataset, run, progress, device, clock, tracer, start)
         state, memory = trainer.begin()
         if tracer is not None and trainer.held is not None:
             trainer.validate(state)  # compiled before the clock that a profile goes by
         trainer.fit(state, memory, stop)
+        if stop:  # too late for the last step
+            text, hint = f"{run.path} is trained, and not measured yet", f"go on: aecli resume {run.path}"
+            raise StoppedError(stop.signal or 0, Problem(text, hint=hint), run=run.path)

@@ -101,6 +101,7 @@ def resume(
     progress = progress or Silent()
     run = open_run(text, Path(output), None if overrides else UNFINISHED, progress.warn)
     with run.locked():
+        run.tidy()
         record = check_record(run.record, run.record_path)
         if record.get("status") == "completed" and not overrides:
             progress.say(f"{run.path} is complete: nothing to do")
@@ -115,7 +116,13 @@ def resume(
         refuse_too_large(loaded, dataset, device)
         check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
         write_whole(run.config_path, to_yaml(loaded.experiment))
-        run.update(status="running", exit_reason=None, overrides=[*(record.get("overrides") or []), *(overrides or [])])
+        fresh = {"divergence": None} if "divergence" in record else {}
+        run.update(
+            status="running",
+            exit_reason=None,
+            **fresh,
+            overrides=[*(record.get("overrides") or []), *(overrides or [])],
+        )
         return _trained(run, loaded, dataset, device, progress, figures, Path(output))
 
 

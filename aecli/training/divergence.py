@@ -15,10 +15,7 @@ from aecli.training.state import State
 STOP, SKIP, HALVE = "stop", "skip", "halve_learning_rate"
 MOST_HALVINGS = 30  # a billionth of the learning rate: it is not to blame
 _LISTED = 8
-ADVICE = (
-    "lower training.optimizer.learning_rate, set training.optimizer.clip, look at these rows, or leave such updates "
-    "out by training.on_divergence=skip"
-)
+ADVICE = "lower training.optimizer.learning_rate, set training.optimizer.clip, look at these rows"
 
 
 @dataclass(frozen=True)
@@ -73,9 +70,9 @@ def shown(terms: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.6g}" for name, value in terms.items())
 
 
-def refusal(found: Divergence, kept: str) -> DivergedError:
+def refusal(found: Divergence, kept: str, advice: str) -> DivergedError:
     """The error of a training that ends there; `kept` says what can be gone on with."""
-    error = DivergedError(Problem(f"{found}\n  {kept}", hint=ADVICE))
+    error = DivergedError(Problem(f"{found}\n  {kept}", hint=advice))
     error.divergence = found.to_dict()
     return error
 
@@ -83,12 +80,12 @@ def refusal(found: Divergence, kept: str) -> DivergedError:
 def settled(found: Divergence, memory: Memory, action: str, steps_per_epoch: int, kept: str) -> Memory:
     """The memory of a training that goes on without this step; DivergedError where it does not."""
     if action == STOP:
-        raise refusal(found, kept)
+        raise refusal(found, kept, f"{ADVICE}, or leave such updates out by training.on_divergence=skip")
     memory = replace(memory, skipped=(*memory.skipped, found.step), halvings=memory.halvings + (action == HALVE))
     if memory.halvings > MOST_HALVINGS:
-        raise refusal(found, f"the learning rate was halved {MOST_HALVINGS} times before; {kept}")
-    if len(memory.skipped) == steps_per_epoch:
-        raise refusal(found, f"no step of the epoch could be taken; {kept}")
+        raise refusal(found, f"the learning rate was halved {MOST_HALVINGS} times before; {kept}", ADVICE)
+    if action == SKIP and len(memory.skipped) == steps_per_epoch:
+        raise refusal(found, f"no step of the epoch could be taken; {kept}", ADVICE)
     return memory
 
 

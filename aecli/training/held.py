@@ -10,8 +10,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from aecli.model.forward import Weights
-from aecli.training.feed import BYTES
 from aecli.training.program import Program
+
+BYTES = 2**22  # of a window: a signal is noticed between two
 
 
 class Held:

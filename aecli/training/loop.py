@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -87,6 +88,8 @@ class Trainer:
         if saved is None:
             return self.start(self.initial()), Memory(logged=0)
         memory = Memory.from_dict(saved[2], self.run.checkpoints)
+        if memory.logged is None:  # by an older aecli, which saved at the end of an epoch once it was logged
+            memory = replace(memory, logged=saved[0] - saved[0] % self.program.steps_per_epoch)
         return self.put(restore(self.program, self.experiment, saved[1])), memory
 
     def fit(self, state: State, memory: Memory, stop: StopRequest) -> tuple[State, Memory]:
@@ -112,7 +115,7 @@ class Trainer:
             closing(self.watch),
             log,
             Events(self.run.events, resume_at=step or None) as events,
-            Saver(self.run.checkpoints, self._spared, log.sync, self.progress.warn) as saver,
+            Saver(self.run.checkpoints, self._spared, log.sync, self.progress.warn, self.program.copied) as saver,
         ):
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
             self._tidy(step, memory)
@@ -145,13 +148,13 @@ class Trainer:
             while (step := int(state.step)) < window.stop:
                 if self.stop:
                     self._stop(state, memory, log, saver)
-                self._checked(saver)
+                self._checked(saver.check)
                 self.watch.at(step)
                 count = min(self.pace.length, window.stop - step, self.watch.room(step) or self.pace.length)
                 before = self.program.copied(state) if self.looking else None
                 state = self._steps(chunk, state, window, count, memory.halvings)
                 if int(state.bad) >= 0:
-                    state, memory = self._diverged(chunk, before, int(state.bad), window, count, memory, log)
+                    state, memory = self._diverged(chunk, before, int(state.bad), window, count, memory, log, saver)
                 self.progress.advance(int(state.step), self.total, text)
         return state, memory
 
@@ -169,14 +172,16 @@ class Trainer:
         return state
 
     def _diverged(
-        self, chunk: Any, before: State | None, bad: int, window: Window, count: int, memory: Memory, log: Metrics
-    ) -> tuple[State, Memory]:
+        self, chunk: Any, before: State | None, bad: int, window: Window, count: int, memory: Memory, log: Metrics,
+        saver: Saver,
+    ) -> tuple[State, Memory]:  # fmt: skip
         """The last good state with the bad step left out, if the config wants to go on so; DivergedError else."""
         if before is None:
             raise UnseenError(f"a loss, gradient or parameter was not finite at step {bad}, or just before")
         inquest = Inquest(self.program, chunk, self.feed.order, self.seed, self.numbers(memory.halvings))
         good, found = inquest.held(before, window, count, self.dataset.train.ids)
         action = self.experiment.training.on_divergence
+        saver.finish()  # what is kept can be told then
         memory = settled(found, memory, action, self.program.steps_per_epoch, self._kept())
         log.append(found.record(action, 0.5**memory.halvings))
         (self.progress.warn if len(memory.skipped) <= TOLD else self.progress.say)(f"{found}\n  left out ({action})")
@@ -192,7 +197,7 @@ class Trainer:
     def _stop(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         with self.stop.saving():
             self._save(state, memory, log, saver)
-            saver.finish()
+            self._checked(saver.finish)
         text = f"stopped at step {int(state.step)} of {self.total}, saved in {self.run.path}"
         problem = Problem(text, hint=f"go on: aecli resume {self.run.path}")
         raise StoppedError(self.stop.signal or 0, problem, run=self.run.path)
@@ -223,7 +228,8 @@ class Trainer:
         """Each term's mean over the rows of the epoch, but for those of steps that were left out."""
         each, rows = self.program.steps_per_epoch, self.program.rows
         lost = sum(self.program.batch - (self._padding if (step + 1) % each == 0 else 0) for step in memory.skipped)
-        return {name: float(value) * (rows / (rows - lost) if lost else 1.0) for name, value in state.sums.items()}
+        scale = 1.0 if not lost else rows / (rows - lost) if lost < rows else math.nan
+        return {name: float(value) * scale for name, value in state.sums.items()}
 
     def validate(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
         """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
@@ -234,14 +240,14 @@ class Trainer:
         return {name: float(value) for name, value in found.items()}
 
     def _save(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
-        with self.clock.phase(CHECKPOINT):
-            self._checked(saver)
-            saver.save(self.program.copied(state), replace(memory, metrics_bytes=log.length()))
+        with self.clock.phase(CHECKPOINT), self.stop.saving():
+            self._checked(saver.check)
+            saver.save(state, replace(memory, metrics_bytes=log.length()))
 
-    def _checked(self, saver: Saver) -> None:
+    def _checked(self, asked: Callable[[], None]) -> None:
         """Raise what the saver met: for a state that is not finite, which nobody looked at, UnseenError."""
         try:
-            saver.check()
+            asked()
         except DivergedError as error:
             if self.looking:
                 raise
@@ -249,10 +255,10 @@ class Trainer:
 
     def _settle(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         """Leave what a training of one go leaves: no checkpoint missing, none too many."""
-        saver.finish()
+        self._checked(saver.finish)
         if not checkpoint.steps(self.run.checkpoints):
             self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
-            saver.finish()
+            self._checked(saver.finish)
         self._tidy(int(state.step), memory)
 
     def _tidy(self, step: int, memory: Memory) -> None:

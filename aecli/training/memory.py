@@ -16,6 +16,7 @@ from aecli.experiment import Experiment, StopEarly
 _KINDS: dict[str, tuple[type, ...]] = {
     "best": (float, NoneType), "best_step": (int, NoneType), "lowest": (float, NoneType), "waited": (int,),
     "metrics_bytes": (int,), "objective": (str,), "logged": (int, NoneType), "halvings": (int,), "optimizer": (str,),
+    "metric": (str,),
 }  # fmt: skip
 
 
@@ -38,17 +39,23 @@ class Memory:
     skipped: tuple[int, ...] = ()
     halvings: int = 0
     optimizer: str = ""
+    metric: str = ""
 
     def under(self, experiment: Experiment) -> Memory:
         """This memory without what belongs to another config: losses to its objective, halvings to its optimiser."""
         kept = self
-        objective = _digest(experiment.objective.model_dump_json() + str(experiment.training.stop_early))
+        objective = _digest(experiment.objective.model_dump_json())
         optimizer = _digest(experiment.training.optimizer.model_dump_json())
-        if self.objective not in ("", objective):
-            kept = replace(kept, best=None, best_step=None, lowest=None, waited=0)
+        stop_early = experiment.training.stop_early
+        metric = stop_early.metric if stop_early else ""
+        other = self.objective not in ("", objective)
+        if other:
+            kept = replace(kept, best=None, best_step=None)
+        if other or self.metric not in ("", metric):
+            kept = replace(kept, lowest=None, waited=0)
         if self.optimizer not in ("", optimizer):
             kept = replace(kept, halvings=0)
-        return replace(kept, objective=objective, optimizer=optimizer)
+        return replace(kept, objective=objective, optimizer=optimizer, metric=metric)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
@@ -71,7 +78,7 @@ class Memory:
             changed |= {"best": loss, "best_step": step}
         if stop_early and stop_early.metric in values:
             value = values[stop_early.metric]
-            lower = self.lowest is None or value < self.lowest
+            lower = math.isfinite(value) and (self.lowest is None or value < self.lowest)
             changed |= {"lowest": value if lower else self.lowest, "waited": 0 if lower else self.waited + 1}
         return changed
 

@@ -30,17 +30,18 @@ class Saver:
 
     `spared(step, memory, there)` says which of the steps that are there stay, once `step` is committed. What waits
     and would not stay is never written: short epochs come faster than a disk takes them, and what is there in the end
-    is the same. What fails in the thread is raised by the next call. `sync` comes before each commit.
+    is the same. What fails in the thread is raised by the next call. `sync` comes before each commit;
+    `copied` makes a state that nobody changes or gives away.
     """
 
     def __init__(
         self, folder: Path, spared: Callable[[int, Memory, list[int]], set[int]], sync: Callable[[], None],
-        warn: Callable[[str], None],
+        warn: Callable[[str], None], copied: Callable[[State], State] = lambda state: state,
     ):  # fmt: skip
-        self.folder, self.spared, self.sync, self.warn = folder, spared, sync, warn
+        self.folder, self.spared, self.sync, self.warn, self.copied = folder, spared, sync, warn, copied
         self._queue: dict[int, _Waiting] = {}
         self._change = threading.Condition()
-        self._busy = self._urgent = self._ended = False
+        self._busy = self._urgent = self._ended = self._pressed = False
         self._fault: BaseException | None = None
         self._thread: threading.Thread | None = None
 
@@ -60,6 +61,8 @@ class Saver:
             with self._change:
                 self._ended = True
                 self._change.notify_all()
+            if self._thread is not None:
+                self._thread.join()  # nobody may write once the run is let go of
 
     @property
     def pending(self) -> bool:
@@ -67,16 +70,20 @@ class Saver:
         return bool(self._queue) or self._busy
 
     def save(self, state: State, memory: Memory) -> None:
-        """Hand over a state, whose arrays nobody may change or give away from now on."""
+        """Hand over a copy of the state, once there is room for it."""
         step, size = int(state.step), sum(leaf.nbytes for leaf in jax.tree.leaves(state))
         with self._change:
-            self._change.wait_for(lambda: self._fault or not self._queue or self._waiting() + size <= ROOM)
-            self._raise()
-            self._queue[step] = _Waiting(state, memory, size)
             self._drop(step, memory)
+            self._pressed = not self._has_room(size)
+            self._change.notify_all()
+            self._change.wait_for(lambda: self._fault or self._has_room(size))
+            self._pressed = False
+            self._raise()
             if self._thread is None:
-                self._thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
-                self._thread.start()
+                thread = threading.Thread(target=self._write_all, name="checkpoints", daemon=True)
+                thread.start()
+                self._thread = thread
+            self._queue[step] = _Waiting(self.copied(state), memory, size)
             self._change.notify_all()
 
     def check(self) -> None:
@@ -94,12 +101,14 @@ class Saver:
             self._urgent = False
             self._raise()
 
-    def _waiting(self) -> int:
-        return sum(item.bytes for item in self._queue.values())
+    def _has_room(self, size: int) -> bool:
+        """Whether a copy of this size may wait; a larger one than ROOM only where no other is held."""
+        waiting = sum(item.bytes for item in self._queue.values())
+        return waiting + size <= ROOM or (not self._queue and not (self._busy and size > ROOM))
 
     def _drop(self, step: int, memory: Memory) -> None:
-        """Leave out what would be removed again, but for the best of what is written before."""
-        stays = self.spared(step, memory, sorted({*checkpoint.steps(self.folder), *self._queue}))
+        """Leave out what `step` makes needless, but for the best of what is written before it."""
+        stays = self.spared(step, memory, sorted({*checkpoint.steps(self.folder), *self._queue, step}))
         stays |= {item.memory.best_step or 0 for known, item in self._queue.items() if known in stays}
         self._queue = {known: item for known, item in self._queue.items() if known in stays}
 
@@ -112,7 +121,7 @@ class Saver:
         pause = 0.0
         while True:
             with self._change:
-                self._change.wait_for(lambda: self._urgent or self._ended or self._waiting() > ROOM, pause)
+                self._change.wait_for(lambda: self._urgent or self._ended or self._pressed, pause)
                 self._change.wait_for(lambda: self._queue or self._ended)
                 if not self._queue:
                     return

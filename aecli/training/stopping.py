@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from aecli.config.problems import AecliError, Exit
@@ -80,6 +81,8 @@ class Guard:
         """In Python's main thread."""
         if self.noting is not None and self.noting.signal is None:
             self.noting.signal = number
+        elif _imports(frame):
+            os.write(self._mouth, AGAIN)  # a library that is begun by half would crash: once more when it is whole
         elif number == signal.SIGTERM:
             raise SystemExit(int(Exit.TERMINATED))
         else:
@@ -168,22 +171,42 @@ def guarded() -> Iterator[None]:
             guard.end()
 
 
-@contextmanager
-def stop_requests(last_words: Callable[[int], None] | None = None) -> Iterator[StopRequest]:
-    """While active, the first SIGINT or SIGTERM is noted; a second stops at once. Outside the main thread: inert.
+def _imports(frame: FrameType | None) -> bool:
+    """Whether an import is under way."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
-    `last_words(signal)` is called where a guarded process has to be ended by its guard.
-    """
+
+@contextmanager
+def last_words(words: Callable[[int], None]) -> Iterator[None]:
+    """`words(signal)` is called where a guarded process has to be ended by its guard within the block."""
+    guard = _guards[-1] if _guards and threading.current_thread() is threading.main_thread() else None
+    if guard is None:
+        yield
+        return
+    before, guard.last_words = guard.last_words, words
+    try:
+        yield
+    finally:
+        guard.last_words = before
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """While active, the first SIGINT or SIGTERM is noted; a second stops at once. Outside the main thread: inert."""
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
     elif _guards:
         guard = _guards[-1]
-        before, guard.noting, guard.last_words = (guard.noting, guard.last_words), request, last_words
+        before, guard.noting = guard.noting, request
         try:
             yield request
         finally:
-            guard.noting, guard.last_words = before
+            guard.noting = before
     else:  # a library within somebody's program, which is not ended from outside
         with _handled(partial(_note, request)):
             yield request

@@ -227,8 +227,8 @@ def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[i
         return step, arrays
     try:
         return memory.best_step, checkpoint.load(run.checkpoints, memory.best_step)[0]
-    except DamagedError as error:
+    except (DamagedError, UserError) as error:  # or removed since, where a later checkpoint was the best and is damaged
         if warn is None:
             raise
-        warn(f"the best checkpoint is damaged, and the last good one, of step {step}, is used: {error}")
+        warn(f"the best checkpoint cannot be loaded, and the last good one, of step {step}, is used: {error}")
         return step, arrays

@@ -19,6 +19,14 @@ from tests.cli.conftest import DENSE
 LONG = DENSE.replace("epochs: 2", "epochs: 100000, checkpoint: {every: 100000}") + "evaluation: {every: 100000}\n"
 
 
+@pytest.fixture(autouse=True)
+def _heard():
+    """SIGINT is ignored where these tests run in the background of a shell, and in what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def when_training() -> Path:
     """The run that another process has begun, once it has trained an epoch."""
     for _ in range(600):
@@ -113,7 +121,7 @@ def test_a_full_disk_behind_stdout_is_a_message(command):
 def test_a_signal_leaves_no_half_of_an_output(runs, number, code):
     np.save("rows.npy", np.zeros((400_000, 64), np.float32))
     Path("codes.csv").write_text("before\n")
-    child = begun_listening("embed", runs.dense, "--data", "rows.npy", "--output", "codes.csv")
+    child = begun("embed", runs.dense, "--data", "rows.npy", "--output", "codes.csv")
     while not any(path.stat().st_size for path in Path().glob(".tmp-*")):
         assert child.poll() is None, child.communicate()
         time.sleep(0.05)
@@ -125,10 +133,3 @@ def test_a_signal_leaves_no_half_of_an_output(runs, number, code):
     assert "Traceback" not in err
     assert sorted(path.name for path in Path().iterdir()) == ["codes.csv", "rows.npy"]
     assert Path("codes.csv").read_text() == "before\n"
-
-
-def begun_listening(*arguments: object) -> subprocess.Popen[str]:
-    """As `begun`; SIGINT is heard where these tests run in the background of a shell, too."""
-    program = "import signal, runpy; signal.signal(signal.SIGINT, signal.default_int_handler); "
-    command = [sys.executable, "-c", f"{program}runpy.run_module('aecli')", *map(str, arguments)]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)

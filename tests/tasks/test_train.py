@@ -286,3 +286,53 @@ def test_a_finished_run_is_not_rewritten_where_nothing_would_be_trained(override
         resume(str(run.path), [override])
     assert run.config_text == before
     assert run.record["status"] == "completed"
+
+
+def test_a_larger_patience_goes_on_and_keeps_the_best():
+    training = {"epochs": 60, "batch_size": 64, "stop_early": {"metric": "validation/loss", "patience": 3},
+                "optimizer": {"kind": "adam", "learning_rate": 0.05}}  # fmt: skip
+    config = {"data": {"source": "digits"}, "training": training}
+    run, longer = quick(config), quick(config, ["training.stop_early.patience=5"])
+    resume(str(run.path), ["training.stop_early.patience=5"], figures=False)
+    assert run.metrics.read_bytes() == longer.metrics.read_bytes()
+    assert checkpoint.steps(run.checkpoints) == checkpoint.steps(longer.checkpoints)
+
+
+@pytest.mark.parametrize("epoch", [1, 3, 4])
+def test_a_signal_within_validation_loses_nothing(epoch, monkeypatch):
+    """The state is saved before the epoch is logged; a resumed run validates and logs it first."""
+    from aecli.training.held import Held
+
+    whole, seen, real = quick(), [], Held.validate
+
+    def validate(self, weights, seed, between=lambda: None):
+        seen.append(seed)
+        if len(seen) == epoch:
+            Stopping(0).advance(0, 0, "")
+        return real(self, weights, seed, between)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Held, "validate", validate)
+        with pytest.raises(StoppedError):
+            quick(output="stopped")
+    assert files(resume("latest", output="stopped", figures=False).run) == files(whole)
+
+
+def test_what_a_killed_process_left_goes_with_the_next():
+    run = quick(overrides=["training.epochs=2"])
+    for name in (".tmp-0a.json", "figures/.tmp-0b.png"):
+        (run.path / name).parent.mkdir(exist_ok=True)
+        (run.path / name).write_text("half")
+    resume(str(run.path), ["training.epochs=3"], figures=False)
+    assert not list(run.path.rglob(".tmp-*"))
+
+
+def test_a_best_checkpoint_that_cannot_be_loaded_is_told_and_the_last_used():
+    from aecli.training.trained import open_trained
+
+    run = quick()
+    step, arrays, memory = checkpoint.latest_good(run.checkpoints, lambda text: None) or (0, {}, {})
+    checkpoint.save(run.checkpoints, step, arrays, {**memory, "best_step": 1})
+    told: list[str] = []
+    assert open_trained(run, warn=told.append).step == step
+    assert "the best checkpoint cannot be loaded" in told[0]

@@ -189,3 +189,20 @@ def test_a_schedule_is_halved_as_a_whole():
     found = halved(numbers, 2)
     assert found["training"]["optimizer"]["learning_rate"].tolist() == [1, 0.5, 10, 1]
     assert (found["training"]["optimizer"]["b1"], found["o"]) == (1, 2)
+
+
+def test_with_one_step_an_epoch_the_learning_rate_is_halved_until_a_step_can_be_taken():
+    """Plain gradient descent from far away: at its first rates it diverges, at one it does not."""
+    rows(r5=1e12)
+    overrides = [
+        f"training.batch_size={ROWS}",
+        "training.optimizer={kind: sgd, learning_rate: 1e15}",
+        "training.epochs=9",
+    ]
+    run = trained(*overrides, "training.on_divergence=halve_learning_rate")
+    found = divergences(run)
+    assert found
+    assert [r["values"]["learning_rate_factor"] for r in found] == [0.5 ** (i + 1) for i in range(len(found))]
+    train_records = [r for r in Metrics(run.metrics).read() if r["split"] == "train"]
+    empty = [r["step"] for r in train_records if r["values"]["loss"] is None]
+    assert empty == [r["step"] + 1 for r in found], "an epoch without a step has no mean"

@@ -89,7 +89,7 @@ def test_after_an_error_a_failure_is_a_warning(tmp_path):
     assert "parameters.w" in warned[0]
 
 
-def test_large_states_wait_for_the_disk(tmp_path, monkeypatch):
+def test_of_large_states_one_copy_is_held(tmp_path, monkeypatch):
     monkeypatch.setattr(saver, "ROOM", 10)
     gate, told = threading.Event(), []
     with made(tmp_path, lambda: gate.wait(20) and None) as saving:
@@ -97,8 +97,30 @@ def test_large_states_wait_for_the_disk(tmp_path, monkeypatch):
         threading.Timer(0.2, lambda: (told.append(len(saving._queue)), gate.set())).start()
         for step in (2, 3, 4):
             saving.save(state(step), Memory())
-        assert told == [1], "one waits, and no more"
+        assert told == [0], "the one that is being written, and no other"
     assert checkpoint.steps(tmp_path) == [3, 4]
+
+
+def test_who_waits_for_room_wakes_the_thread(tmp_path, monkeypatch):
+    """Two states have room; the thread would rest for a thousand seconds after each."""
+    monkeypatch.setattr(saver, "ROOM", 50)
+    monkeypatch.setattr(saver.time, "thread_time", iter(range(0, 10**6, 20)).__next__)
+    with made(tmp_path) as saving:
+        for step in range(1, 9):
+            saving.save(state(step), Memory(best_step=step))
+    assert checkpoint.steps(tmp_path) == [7, 8]
+
+
+def test_a_thread_that_cannot_begin_is_an_error_and_no_wait(tmp_path, monkeypatch):
+    def start(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    saving = made(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", start)
+        with pytest.raises(RuntimeError, match="new thread"):
+            saving.save(state(1), Memory())
+    saving.finish()
 
 
 def test_saving_takes_a_small_share_of_a_processor(tmp_path, monkeypatch):

@@ -14,7 +14,15 @@ import pytest
 from aecli.training.stopping import guarded, stop_requests
 
 BUSY = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # minutes in C, which looks at no signal
-BEGIN = "import sys; from aecli.training.stopping import guarded, stop_requests"
+BEGIN = "import sys; from aecli.training.stopping import guarded, last_words, stop_requests"
+
+
+@pytest.fixture(autouse=True)
+def _heard():
+    """SIGINT is ignored where these tests run in the background of a shell, and in what they start."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def signalled(number: int) -> None:
@@ -38,7 +46,7 @@ def child(body: str) -> subprocess.Popen[str]:
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_compiled_code_does_not_keep_a_process(number, code):
     words = "lambda n: print('last words', n, flush=True)"
-    found = child(f"with stop_requests({words}):\n    {BUSY}")
+    found = child(f"with last_words({words}), stop_requests():\n    {BUSY}")
     began = time.monotonic()
     found.send_signal(number)
     out, err = found.communicate(timeout=60)

@@ -11,11 +11,13 @@ from initial import Kernels, kernels, order
 
 from aecli.config.numbers import numbers_of
 from aecli.experiment import Experiment
+from aecli.training.devices import use_cache
 from aecli.training.feed import Order, Resident
 from aecli.training.program import Program, program
 from aecli.training.state import State
 
 CHUNK = 64  # steps between looks at a signal, as there
+KEPT = "kept"  # the variant that takes its programs from the cache, as every training but the first does
 
 
 def experiment(work) -> Experiment:
@@ -100,4 +102,6 @@ class Training:
 
 
 def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
+    if variant == KEPT:
+        use_cache()
     return Training(work, rows, seed).train
