@@ -34,7 +34,7 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
 
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
     if saved is not None:
-        memory = Memory.from_dict(saved[2], run.checkpoints)
+        memory = Memory.from_dict(saved[2], run.checkpoints, saved[0])
         made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])

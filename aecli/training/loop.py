@@ -87,7 +87,7 @@ class Trainer:
         saved = checkpoint.latest_good(self.run.checkpoints, self.progress.warn)
         if saved is None:
             return self.start(self.initial()), Memory(logged=0)
-        memory = Memory.from_dict(saved[2], self.run.checkpoints)
+        memory = Memory.from_dict(saved[2], self.run.checkpoints, saved[0])
         if memory.logged is None:  # by an older aecli, which saved at the end of an epoch once it was logged
             memory = replace(memory, logged=saved[0] - saved[0] % self.program.steps_per_epoch)
         return self.put(restore(self.program, self.experiment, saved[1])), memory

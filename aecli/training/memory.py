@@ -62,9 +62,9 @@ class Memory:
         return asdict(self)
 
     @classmethod
-    def from_dict(cls, kept: dict[str, Any], folder: Path) -> Memory:
-        """The inverse of `to_dict`; DamagedError where a checkpoint in `folder` remembers anything else."""
-        wrong = next((name for name, value in kept.items() if not _fits(name, value)), None)
+    def from_dict(cls, kept: dict[str, Any], folder: Path, step: int) -> Memory:
+        """The inverse of `to_dict`; DamagedError where the checkpoint of `step` in `folder` remembers anything else."""
+        wrong = next((name for name, value in kept.items() if not _fits(name, value, step)), None)
         if wrong is not None:
             text = f"damaged: {quoted(wrong)} is nothing that training remembers, or not in its form"
             raise DamagedError(Problem(text, Place(str(folder))))
@@ -91,10 +91,11 @@ def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _fits(name: str, value: Any) -> bool:
-    """Whether a value of JSON can be this field's."""
+def _fits(name: str, value: Any, step: int) -> bool:
+    """Whether a value of JSON can be this field's, in a checkpoint of `step`."""
     if name == "skipped":
-        return isinstance(value, list) and all(_fits("waited", step) for step in value)
-    if isinstance(value, bool) or (isinstance(value, int) and not 0 <= value < 2**63):
+        return isinstance(value, list) and all(_fits("waited", one, step) for one in value)
+    most = step if name in ("best_step", "logged") else 2**63 - 1
+    if isinstance(value, bool) or (isinstance(value, int) and not 0 <= value <= most):
         return False
     return isinstance(value, _KINDS.get(name, ()))

@@ -222,7 +222,7 @@ def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[i
             raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
     step, arrays = latest[:2]
-    memory = Memory.from_dict(latest[2], run.checkpoints)
+    memory = Memory.from_dict(latest[2], run.checkpoints, step)
     if which == "last" or memory.best_step in (None, step):
         return step, arrays
     try:

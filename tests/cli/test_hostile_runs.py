@@ -120,7 +120,7 @@ FORGERIES: dict[str, tuple[Callable[..., None], int, str]] = {
     "parameters of other shapes": (other_shapes, 2, "the config does not fit this checkpoint"),
     "a memory of text": (lambda arrays, memory: memory.update(best="low"), 4, "'best' is nothing that training"),
     "another memory": (lambda arrays, memory: memory.update(best_step=10**30), 4, "'best_step' is nothing that"),
-    "a best step of nowhere": (lambda arrays, memory: memory.update(best_step=77), 2, "no checkpoint of step 77"),
+    "a best step of the future": (lambda arrays, memory: memory.update(best_step=77), 4, "'best_step' is nothing that"),
 }
 
 
@@ -130,10 +130,18 @@ def test_a_forged_checkpoint_is_refused_though_its_manifest_is_true(runs, forger
     run = copied(runs.dense)
     forged(run, change)
     assert said in refused("eval", run, code=code)
-    if forgery != "a best step of nowhere":  # which training has no need of
-        before = state_of(run)
-        assert said in refused("resume", run, "training.epochs=3", code=code)
-        assert state_of(run) == before | {str(run / ".lock"): b""}
+    before = state_of(run)
+    assert said in refused("resume", run, "training.epochs=3", code=code)
+    assert state_of(run) == before | {str(run / ".lock"): b""}
+
+
+def test_a_best_checkpoint_that_is_gone_is_named_and_the_last_one_used(runs):
+    """As after a later best one, whose checkpoint is damaged, had it removed."""
+    run = copied(runs.dense)
+    forged(run, lambda arrays, memory: memory.update(best_step=5))
+    said = done("eval", run).err
+    assert "warning: the best checkpoint cannot be loaded, and the last good one, of step 12, is used" in said
+    assert "there is no checkpoint of step 5" in said
 
 
 @pytest.mark.parametrize("name", ["run.json", "features.json", "metrics.jsonl", "checkpoints/*/state.safetensors"])

@@ -83,16 +83,16 @@ def test_a_file_larger_than_this_machine_can_hold_is_not_read(tmp_path, file):
 MEMORIES: list[dict[str, Any]] = [
     {"best": "low"}, {"best": True}, {"best": 10**30}, {"best_step": 1.5}, {"best_step": -1}, {"best_step": 10**400},
     {"best_step": "../.."}, {"waited": None}, {"waited": []}, {"metrics_bytes": -1}, {"metrics_bytes": {}},
-    {"objective": 3}, {"self": 1}, {"unknown": 1}, {"__class__": "os.system"},
+    {"best_step": 10}, {"logged": 10}, {"objective": 3}, {"self": 1}, {"unknown": 1}, {"__class__": "os.system"},
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize("memory", MEMORIES, ids=lambda memory: str(memory)[:40])
 def test_a_memory_of_other_forms_is_damaged(tmp_path, memory):
     with pytest.raises(DamagedError, match=r"damaged: .* is nothing that training remembers"):
-        Memory.from_dict(memory, tmp_path)
+        Memory.from_dict(memory, tmp_path, 9)
 
 
 def test_a_memory_comes_back_as_it_was(tmp_path):
     for memory in (Memory(), Memory(-1.5, 3, 0.25, 2, 10**12, "ab")):
-        assert Memory.from_dict(json.loads(json.dumps(memory.to_dict())), tmp_path) == memory
+        assert Memory.from_dict(json.loads(json.dumps(memory.to_dict())), tmp_path, 9) == memory

@@ -24,7 +24,7 @@ def after(memory: Memory, losses: list[float], on_disk: bool, start: int = 0) ->
 
     for step, loss in enumerate(losses, start):
         if on_disk:
-            memory = Memory.from_dict(json.loads(to_json(memory.to_dict())), Path())
+            memory = Memory.from_dict(json.loads(to_json(memory.to_dict())), Path(), step)
         memory = replace(memory, **memory.observed(step, {"validation/loss": loss}, STOP))
     return memory
 
