@@ -31,7 +31,8 @@ from aecli.training.memory import Memory
 from aecli.training.pace import Pace
 from aecli.training.profile.tracer import Watch
 from aecli.training.program import Program, program
-from aecli.training.progress import Progress
+from aecli.training.progress import Progress, line_of
+from aecli.training.retention import Retention
 from aecli.training.saver import Saver
 from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
@@ -74,6 +75,9 @@ class Trainer:
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
         self.put, self.watch = put, watch or Watch()
         self.stop, self.pace = StopRequest(), Pace()
+        saving = experiment.training.checkpoint
+        due = saving.every * self.program.steps_per_epoch
+        self.retention = Retention(run.checkpoints, due, saving.keep, self.total)
         # Chunks are looked at one by one where a divergence is not the end, or has been met.
         self.looking = experiment.training.on_divergence != "stop"
         self._padding = self.program.steps_per_epoch * self.program.batch - self.program.rows
@@ -115,10 +119,10 @@ class Trainer:
             closing(self.watch),
             log,
             Events(self.run.events, resume_at=step or None) as events,
-            Saver(self.run.checkpoints, self._spared, log.sync, self.progress.warn, self.program.copied) as saver,
+            self._saver(log) as saver,
         ):
             log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
-            self._tidy(step, memory)
+            self.retention.tidy(step, memory)
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
@@ -127,6 +131,9 @@ class Trainer:
                 self.clock.train_seconds = time.perf_counter() - began
             self._settle(state, memory, log, saver)
         return state, memory
+
+    def _saver(self, log: Metrics) -> Saver:
+        return Saver(self.run.checkpoints, self.retention.spared, log.sync, self.progress.warn, self.program.copied)
 
     def _compiled(self, state: State) -> Any:
         began = time.perf_counter()
@@ -182,17 +189,10 @@ class Trainer:
         good, found = inquest.held(before, window, count, self.dataset.train.ids)
         action = self.experiment.training.on_divergence
         saver.finish()  # what is kept can be told then
-        memory = settled(found, memory, action, self.program.steps_per_epoch, self._kept())
+        memory = settled(found, memory, action, self.program.steps_per_epoch, self.retention.told())
         log.append(found.record(action, 0.5**memory.halvings))
         (self.progress.warn if len(memory.skipped) <= TOLD else self.progress.say)(f"{found}\n  left out ({action})")
         return self.put(good._replace(step=np.int32(found.step + 1))), memory
-
-    def _kept(self) -> str:
-        saved = checkpoint.steps(self.run.checkpoints)
-        if not saved:
-            return "no checkpoint had been written"
-        go_on = f"go on from it with other numbers: aecli resume {self.run.path} KEY=VALUE"
-        return f"the last checkpoint is that of step {saved[-1]}; {go_on}"
 
     def _stop(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         with self.stop.saving():
@@ -259,28 +259,4 @@ class Trainer:
         if not checkpoint.steps(self.run.checkpoints):
             self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
             self._checked(saver.finish)
-        self._tidy(int(state.step), memory)
-
-    def _tidy(self, step: int, memory: Memory) -> None:
-        """Remove what a killed process left: what was half done, and checkpoints that `step` has made needless."""
-        folder = self.run.checkpoints
-        checkpoint.tidy(folder)
-        there = checkpoint.steps(folder)
-        kept = self._spared(step, memory, [s for s in there if s <= step])
-        checkpoint.prune(folder, 0, {*kept, *(s for s in there if s > step)})
-
-    def _spared(self, step: int, memory: Memory, there: list[int]) -> set[int]:
-        """Those kept of the checkpoints there, once `step` is saved: itself, the latest that were due, the best.
-
-        One that a signal asked for goes with the next, so that a stopped run ends with the files of one that was not.
-        """
-        saving = self.experiment.training.checkpoint
-        due = self.program.steps_per_epoch * saving.every
-        regular = [s for s in there if s and (s % due == 0 or s == self.total)]
-        return {step, *regular[-saving.keep :], *([memory.best_step] if memory.best_step is not None else [])}
-
-
-def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:
-    """One line on an epoch."""
-    shown = [f"{name} {value:.6g}" for name, value in measured.items() if name.endswith("/loss")]
-    return f"epoch {epoch}/{epochs}  " + "  ".join(shown)
+        self.retention.tidy(int(state.step), memory)

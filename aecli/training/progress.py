@@ -29,3 +29,9 @@ class Silent:
 
     def warn(self, text: str) -> None:
         """Nothing."""
+
+
+def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:
+    """One line on an epoch."""
+    shown = [f"{name} {value:.6g}" for name, value in measured.items() if name.endswith("/loss")]
+    return f"epoch {epoch}/{epochs}  " + "  ".join(shown)
