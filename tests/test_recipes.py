@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from aecli.experiment import ROOMS, load
+from aecli.tasks.reproduce import claims, reproduce
 from aecli.tasks.train import train
+from aecli.training.progress import Silent
 from aecli.training.trained import open_trained
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
@@ -21,6 +23,19 @@ def test_a_recipe_loads_and_has_its_header(path):
     header = [line for line in path.read_text().splitlines() if line.startswith("#")]
     for word in ("purpose", "command", "result", "seconds"):
         assert any(line.startswith(f"# {word}: ") for line in header), f"{path.name} has no '# {word}: '"
+
+
+QUICK = [claim for claim in claims() if claim.quick]
+
+
+def test_there_are_quick_claims():
+    assert len(QUICK) >= 3
+
+
+@pytest.mark.parametrize("claim", QUICK, ids=lambda claim: claim.recipe.name)
+def test_a_quick_claim_holds(claim, tmp_path):
+    found = reproduce(claim, output=tmp_path, progress=Silent(), figures=False)
+    assert found.holds, [one.to_dict() for one in found.compared]
 
 
 def test_every_part_has_a_recipe():

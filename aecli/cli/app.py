@@ -20,6 +20,7 @@ from aecli.cli import (
     parts,
     reconstruct,
     report,
+    reproduce,
     resume,
     runs,
     sample,
@@ -41,7 +42,7 @@ for module in (init, check, train, resume, evaluate, embed, reconstruct, sample)
     app.command(name=module.NAME)(module.command)
 app.add_typer(anomaly.app, name="anomaly")
 app.add_typer(runs.app, name="runs")
-for module in (report, parts, schema, info):
+for module in (reproduce, report, parts, schema, info):
     app.command(name=module.NAME)(module.command)
 
 BUG = "This is a bug in aecli: please report it with the lines above."

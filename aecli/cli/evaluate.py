@@ -33,7 +33,7 @@ def command(
     split: SplitOption = None,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation."),
+        typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation, pca."),
     ] = None,
     importance_samples: Annotated[
         int, typer.Option("--importance-samples", min=1, help="Draws per example for nll.")
@@ -42,7 +42,7 @@ def command(
     checkpoint: CheckpointOption = "best",
     json: JsonOption = False,
 ) -> None:
-    """Measure a run: reconstruction, every term of its objective, likelihood, representation."""
+    """Measure a run: reconstruction, every term of its objective, likelihood, representation, PCA beside it."""
     from aecli.tasks.evaluate import evaluate
 
     trained = open_trained(run, output, checkpoint)

@@ -9,6 +9,7 @@ from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.metric import Group, Measured
+from aecli.evaluation.pca import Pca
 from aecli.evaluation.reconstruction import Reconstruction
 from aecli.evaluation.representation import Representation
 from aecli.evaluation.terms import Terms
@@ -39,6 +40,7 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "objective": _objective,
     "likelihood": lambda trained, asked: [Likelihood(trained, asked.draws)],
     "representation": lambda trained, asked: [Representation(trained, asked.training)],
+    "pca": lambda trained, asked: [Pca(trained)],
 }
 ALWAYS = {"objective"}
 GROUPS = tuple(name for name in STEPS if name not in ALWAYS)

@@ -66,6 +66,11 @@ def sampled(rows: int, most: int | None = None) -> Int[np.ndarray, " k"]:
     return sample.taken()["numbers"]
 
 
+def spread(count: int, most: int) -> Int[np.ndarray, " rows"]:
+    """The indices of at most so many of `count` rows, evenly spaced, ascending."""
+    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
+
+
 def _order(numbers: Int[np.ndarray, " k"]) -> UInt64[np.ndarray, " k"]:
     """Each number's place in a random order of all: SplitMix64, which gives no place twice."""
     return mixed((numbers.astype(np.uint64) + np.uint64(SEED + 1)) * GOLDEN)

@@ -7,19 +7,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecli.data.binarize import drawn
+from aecli.evaluation.sample import spread
 
 if TYPE_CHECKING:
-    from jaxtyping import Float32, Int
+    from jaxtyping import Float32
 
     from aecli.training.trained import Trained
 
 MOST = 200_000  # training rows that something is fitted to: of more, as many, evenly spaced
 VALUES = 2**26  # and so many numbers
-
-
-def spread(count: int, most: int) -> Int[np.ndarray, " rows"]:
-    """The indices of at most so many of `count` rows, evenly spaced, ascending."""
-    return np.arange(count) if count <= most else np.linspace(0, count - 1, most).astype(int)
 
 
 def training_rows(trained: Trained) -> Float32[np.ndarray, " rows *features"]:

@@ -9,11 +9,11 @@ import numpy as np
 
 from aecli.data.dataset import Split
 from aecli.data.paths import path_of
+from aecli.evaluation.sample import spread
 from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
-from aecli.tasks.codes import spread
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:

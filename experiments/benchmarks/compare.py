@@ -21,6 +21,7 @@ from bfloat16 import elbo
 from contender import installed
 from growth import SIZES, growth
 from memory import memory
+from saving import saving
 from shell import shell
 from table import table
 from training import CONTENDERS, compare, contractive
@@ -33,6 +34,7 @@ ROWS: dict[str, Callable[[str | None, int], None]] = {
     "table": table,
     "shell": shell,
     "memory": memory,
+    "saving": saving,
     **{f"growth_{what}": partial(growth, what) for what in SIZES},
 }
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from aecli.evaluation import principal
 from aecli.tasks import baselines
 from aecli.tasks.baselines import Baselines
 from tests.tasks.small import table
@@ -20,7 +21,7 @@ def test_the_z_norm_is_that_of_numpy():
 @pytest.mark.parametrize("k", [1, 4, 11])
 @pytest.mark.parametrize("wide", [False, True])
 def test_the_residual_is_that_of_scikit_learn(k, wide, monkeypatch):
-    monkeypatch.setattr(baselines, "WIDE", 5 if wide else 2000)
+    monkeypatch.setattr(principal, "WIDE", 5 if wide else 2000)
     pca = PCA(k, svd_solver="full").fit(ROWS.astype(float))
     residual = NEW - pca.inverse_transform(pca.transform(NEW.astype(float)))
     expected = (residual**2).sum(axis=1)

@@ -11,12 +11,13 @@ import numpy as np
 from aecli.config.problems import Problem, UserError
 from aecli.data.labels import labelled, unlabelled
 from aecli.data.truth import is_anomaly
+from aecli.evaluation.sample import spread
 from aecli.layout import Layout
 from aecli.tasks.anomaly.conformal import p_values, threshold, too_few
 from aecli.tasks.anomaly.foreign import fits
 from aecli.tasks.anomaly.scores import Latent, check_kind, row_scores, usual_losses
 from aecli.tasks.baselines import NAMES, Baselines
-from aecli.tasks.codes import VALUES, spread, training_rows
+from aecli.tasks.codes import VALUES, training_rows
 from aecli.tasks.kept import keep, kept
 
 if TYPE_CHECKING:

@@ -15,10 +15,9 @@ from aecli.data.sources import NAMED, read
 from aecli.experiment import Experiment, load
 from aecli.tasks.init.draft import check_same
 from aecli.tasks.init.fitted import fitted, put
+from aecli.tasks.init.header import said
 from aecli.tasks.init.rules import run_name
 from aecli.tasks.init.text import comment, scalar
-
-PURPOSE = "# purpose:"
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ def recipes() -> list[Recipe]:
     folder = _folder()
     found = []
     for path in sorted(folder.rglob("*.yaml")):
-        purpose = _purpose(path.read_text(encoding="utf-8"))
+        purpose = said(path.read_text(encoding="utf-8"), "purpose")
         if purpose is not None:
             found.append(Recipe(path.relative_to(folder).with_suffix("").as_posix(), path, purpose))
     return sorted(found, key=lambda recipe: recipe.name)
@@ -119,19 +118,6 @@ def _head(recipe: Recipe, source: str) -> list[str]:
     return comment(
         f"{said} classes, sizes and scales may not suit others: `aecli check` tells what does not go together."
     )
-
-
-def _purpose(text: str) -> str | None:
-    """The words after `# purpose:`, with the comment lines that go on with them; None where there are none."""
-    words: list[str] = []
-    for line in text.splitlines():
-        if line.startswith(PURPOSE):
-            words = [line.removeprefix(PURPOSE).strip()]
-        elif words and line.startswith("#   "):
-            words.append(line.removeprefix("#").strip())
-        elif words:
-            break
-    return " ".join(words) if words else None
 
 
 def _folder() -> Path:

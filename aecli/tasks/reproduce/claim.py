@@ -1,0 +1,127 @@
+"""The claims: recipes whose header says what it expects of their runs.
+
+# claim: 2                                      which statement of the lecture it belongs to
+# purpose: with a linear decoder ...            the statement
+# variant: masked objective.corruption=masking  a training of its own; without any, the recipe as it is
+# seeds: 3                                      trainings of each variant (1): expectations are of their means
+# expect: largest_angle <= 2.0 degrees          as many as there are; `aecli.tasks.reproduce.expectation`
+# seconds: 40 ...                               what it took
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+
+from aecli.config.problems import Place, Problem, UserError, did_you_mean
+from aecli.config.words import quoted
+from aecli.data.synthetic import SETS
+from aecli.experiment import load
+from aecli.tasks.init.header import Entry, header
+from aecli.tasks.init.recipes import Recipe, recipes
+from aecli.tasks.reproduce.expectation import FORM, Expectation, expectation
+
+QUICK = 30.0  # seconds
+BUNDLED = ("digits", *SETS)
+MOST_SEEDS = 100
+_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A training of the recipe with overrides; the name is empty where there is only one."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A recipe and what is expected of it; `seconds` it took, where its header says."""
+
+    recipe: Recipe
+    number: str
+    variants: tuple[Variant, ...]
+    seeds: int
+    expectations: tuple[Expectation, ...]
+    seconds: float | None
+    source: str
+
+    @property
+    def quick(self) -> bool:
+        """Whether it takes seconds, of data that are always there."""
+        return self.seconds is not None and self.seconds <= QUICK and self.source in BUNDLED
+
+
+def claims() -> list[Claim]:
+    """All of them, by the number of their statement."""
+    found = [claim for recipe in recipes() if (claim := claim_of(recipe)) is not None]
+    return sorted(
+        found, key=lambda claim: (int(claim.number) if claim.number.isdecimal() else 10**6, claim.recipe.name)
+    )
+
+
+def chosen(words: list[str]) -> list[Claim]:
+    """The claims of these names, last parts of a name, or numbers. UserError for a word that is none."""
+    there, found, wrong = claims(), [], []
+    names = sorted({name for claim in there for name in (claim.recipe.name, claim.recipe.name.rsplit("/", 1)[-1])})
+    for word in words:
+        plain = word.removesuffix(".yaml").removeprefix("experiments/")
+        mine = [c for c in there if plain in (c.recipe.name, c.recipe.name.rsplit("/", 1)[-1], c.number)]
+        found += [claim for claim in mine if claim not in found]
+        if not mine:
+            hint = did_you_mean(plain, names) or "aecli reproduce lists them"
+            wrong.append(Problem(f"no claim is called {quoted(word)}", None, hint))
+    if wrong:
+        raise UserError(*wrong)
+    return found
+
+
+def claim_of(recipe: Recipe) -> Claim | None:
+    """What its header claims, or None where it expects nothing. UserError for a header that is not of the form."""
+    entries = header(recipe.path.read_text(encoding="utf-8"))
+    if not any(entry.word == "expect" for entry in entries):
+        return None
+    variants = tuple(_variant(e, recipe) for e in entries if e.word == "variant") or (Variant("", ()),)
+    expected = tuple(_expected(e, recipe, variants) for e in entries if e.word == "expect")
+    said = {entry.word: entry for entry in reversed(entries)}
+    seconds = _NUMBER.match(said["seconds"].text) if "seconds" in said else None
+    return Claim(
+        recipe, said["claim"].text if "claim" in said else "", variants, _seeds(said.get("seeds"), recipe), expected,
+        None if seconds is None else float(seconds[0]), load(recipe.path).experiment.data.source,
+    )  # fmt: skip
+
+
+def _variant(entry: Entry, recipe: Recipe) -> Variant:
+    name, *overrides = shlex.split(entry.text)
+    if not _NAME.fullmatch(name) or any("=" not in word for word in overrides):
+        raise _refused(
+            entry, recipe, "a variant is a name and then KEY=VALUE", "# variant: tied model.encoder.tied=true"
+        )
+    return Variant(name, tuple(overrides))
+
+
+def _expected(entry: Entry, recipe: Recipe, variants: tuple[Variant, ...]) -> Expectation:
+    found = expectation(entry.text)
+    if found is None:
+        raise _refused(entry, recipe, f"{quoted(entry.text)} expects nothing that can be compared", FORM)
+    known = {variant.name for variant in variants if variant.name}
+    for name in found.names():
+        if known and name.split(".", 1)[0] not in known | {"seconds"}:
+            text = f"{quoted(name)} does not say of which variant"
+            raise _refused(entry, recipe, text, f"put one of {', '.join(sorted(known))} and a dot before it")
+    return found
+
+
+def _seeds(entry: Entry | None, recipe: Recipe) -> int:
+    if entry is None:
+        return 1
+    if not entry.text.isdecimal() or not 1 <= int(entry.text) <= MOST_SEEDS:
+        raise _refused(entry, recipe, "seeds is no number of trainings", f"give 1 to {MOST_SEEDS}")
+    return int(entry.text)
+
+
+def _refused(entry: Entry, recipe: Recipe, text: str, hint: str) -> UserError:
+    return UserError(Problem(text, Place(str(recipe.path), entry.line), hint))

@@ -1,0 +1,112 @@
+"""Train what a claim speaks of, and compare what it expects with what was obtained."""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aecli.tasks.reproduce.claim import Claim, Variant
+from aecli.tasks.reproduce.expectation import Expectation
+from aecli.tasks.train import train
+from aecli.training.progress import Progress
+
+SECONDS = "seconds"  # from reading the data to the last figure, of all trainings
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An expectation, what was obtained on its two sides, and the deviation over seeds of what is on the left."""
+
+    expected: Expectation
+    obtained: float
+    against: float
+    deviation: float | None
+    holds: bool
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        numbers = {"obtained": self.obtained, "against": self.against, "deviation": self.deviation}
+        return {"expected": self.expected.text, **numbers, "holds": self.holds}
+
+
+@dataclass(frozen=True)
+class Reproduced:
+    """A claim, its runs, and each expectation beside what was obtained."""
+
+    claim: Claim
+    runs: tuple[Path, ...]
+    compared: tuple[Compared, ...]
+    seconds: float
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of it does."""
+        return all(one.holds for one in self.compared)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {
+            "name": self.claim.recipe.name, "claim": self.claim.number, "statement": self.claim.recipe.purpose,
+            "holds": self.holds, "seconds": round(self.seconds, 2), "runs": [str(run) for run in self.runs],
+            "expectations": [one.to_dict() for one in self.compared],
+        }  # fmt: skip
+
+
+def reproduce(
+    claim: Claim,
+    overrides: list[str] | None = None,
+    *,
+    output: str | Path = "outputs",
+    progress: Progress,
+    figures: bool = True,
+) -> Reproduced:
+    """Every variant with every seed, one after the other; `overrides` come after the variant's own.
+
+    What is expected of a number is expected of its mean over seeds. Errors are those of `train`.
+    """
+    began, runs = time.perf_counter(), []
+    found: dict[str, list[float]] = {}
+    for variant in claim.variants:
+        for seed in range(claim.seeds):
+            progress.say(_said(claim, variant, seed))
+            changes = [*_own(claim, variant, seed), *(overrides or [])]
+            result = train(claim.recipe.path, changes, output=output, progress=progress, figures=figures and not seed)
+            runs.append(result.run.path)
+            for name, value in result.metrics.items():
+                found.setdefault(_named(variant, name), []).append(math.nan if value is None else float(value))
+    seconds = time.perf_counter() - began
+    values = {name: statistics.fmean(each) for name, each in found.items()} | {SECONDS: seconds}
+    compared = tuple(_compared(expected, values, found) for expected in claim.expectations)
+    return Reproduced(claim, tuple(runs), compared, seconds)
+
+
+def _own(claim: Claim, variant: Variant, seed: int) -> list[str]:
+    """The overrides that make this training of the recipe."""
+    from aecli.experiment import load
+
+    name = load(claim.recipe.path).experiment.name
+    return [
+        *variant.overrides,
+        *([f"name={name}/{variant.name}"] if variant.name else []),
+        *([f"seed={seed}"] if claim.seeds > 1 else []),
+    ]
+
+
+def _said(claim: Claim, variant: Variant, seed: int) -> str:
+    which = f", {variant.name}" if variant.name else ""
+    return f"{claim.recipe.name}{which}" + (f", seed {seed} of {claim.seeds}" if claim.seeds > 1 else "")
+
+
+def _named(variant: Variant, metric: str) -> str:
+    return f"{variant.name}.{metric}" if variant.name else metric
+
+
+def _compared(expected: Expectation, values: dict[str, float], found: dict[str, list[float]]) -> Compared:
+    each = found.get(expected.left.name or "", [])
+    deviation = abs(expected.left.factor) * statistics.stdev(each) if len(each) > 1 else None
+    left, right = expected.left.value(values), expected.right.value(values)
+    return Compared(expected, left, right, deviation, expected.holds(values))

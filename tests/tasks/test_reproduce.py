@@ -1,0 +1,157 @@
+"""Claims: what a header expects, in its own words, and what comes of comparing it with runs."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from aecli.config.problems import UserError
+from aecli.tasks.init.header import header, said
+from aecli.tasks.init.recipes import Recipe
+from aecli.tasks.reproduce import reproduce
+from aecli.tasks.reproduce.claim import chosen, claim_of, claims
+from aecli.tasks.reproduce.expectation import expectation
+from aecli.training.progress import Silent
+
+VALUES = {"a": 2.0, "b.c": 0.5, "penalties.0.code_l1": 3.0, "nan": math.nan}
+BODY = """
+name: t/linear
+data: {source: digits, split: {validation: 0.0}}
+model:
+  encoder: {kind: mlp, widths: []}
+  bottleneck: {kind: dense, size: 4}
+  decoder: mirror
+training: {epochs: 20}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("a <= 2", True), ("a < 2", False), ("a >= 2.0 degrees", True), ("a > 2", False), ("a >= -1e3 nats", True),
+        ("a <= 4 * b.c", True), ("a < 4 * b.c + 0.1", True), ("a - 1 >= b.c + .5 of the rows", True),
+        ("2 * b.c - 0.5 < a", True), ("a = 2.1 +- 0.11", True), ("a = 2.1 +- 0.09 nats (paper: 2)", False),
+        ("penalties.0.code_l1 > a", True), ("b.c>=.5", True), ("nan <= 1", False), ("nan > 1", False),
+        ("nan = 1 +- 9", False), ("nowhere <= 1", False), ("a <= nowhere", False), ("a > -.5", True),
+    ],
+)  # fmt: skip
+def test_what_is_expected_is_compared(text, holds):
+    found = expectation(text)
+    assert found is not None
+    assert found.holds(VALUES) is holds
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "a", "a <= ", "a == 2", "<= 2", "a <= 2 * ", "a = 2", "a != 2", "a <= __import__('os')", "a <= 2 3",
+     "a <= b c d 3;", "a() < 1", "a < 1e", "a <= 1.1 *", "a in b"],
+)  # fmt: skip
+def test_what_is_no_expectation_is_refused(text):
+    found = expectation(text)
+    assert found is None or found.names() == ["a", "b"]  # a unit may be any words
+
+
+@given(*(st.floats(-most, most) for most in (1e6, 1e6, 1e3, 1e3)), st.sampled_from(["<=", ">=", "<", ">"]))
+def test_both_sides_are_computed_as_they_are_written(left, right, factor, shift, how):
+    found = expectation(f"x {how} {factor!r} * y {'-' if shift < 0 else '+'} {abs(shift)!r}")
+    assert found is not None
+    expected = {"<=": left <= factor * right + shift, "<": left < factor * right + shift,
+                ">=": left >= factor * right + shift, ">": left > factor * right + shift}  # fmt: skip
+    assert found.holds({"x": left, "y": right}) is expected[how]
+
+
+def recipe_of(tmp_path, head: str, body: str = BODY) -> Recipe:
+    path = tmp_path / "some.yaml"
+    path.write_text(head.strip() + body)
+    return Recipe("lecture/some", path, "it works")
+
+
+def test_a_header_is_its_words_with_the_lines_that_go_on():
+    text = "# purpose: one\n#          two\n# expect: a <= 1\n"
+    text += "# a remark: of no form\n#   three\nname: x\n# result: late\n"
+    assert [tuple(entry) for entry in header(text)] == [("purpose", "one two", 1), ("expect", "a <= 1", 3)]
+    assert said(text, "purpose") == "one two"
+    assert said(text, "result") is None
+
+
+@pytest.mark.parametrize(
+    ("head", "line", "words"),
+    [
+        ("# purpose: p\n# expect: a is small", 2, "expects nothing that can be compared"),
+        ("# expect: a <= 1\n# variant: 1st seed=1", 2, "a variant is a name and then KEY=VALUE"),
+        ("# expect: one.a <= 1\n# variant: one seed", 2, "a variant is a name and then KEY=VALUE"),
+        ("# variant: one seed=1\n# expect: a <= 1", 2, "does not say of which variant"),
+        ("# expect: a <= 1\n# seeds: many", 2, "seeds is no number"),
+        ("# expect: a <= 1\n# seeds: 0", 2, "seeds is no number"),
+    ],
+)
+def test_a_header_at_fault_is_refused_at_its_line(tmp_path, head, line, words):
+    with pytest.raises(UserError) as error:
+        claim_of(recipe_of(tmp_path, head))
+    (problem,) = error.value.problems
+    assert words in problem.message
+    assert (problem.place.file, problem.place.line) == (str(tmp_path / "some.yaml"), line)
+
+
+def test_a_recipe_that_expects_nothing_claims_nothing(tmp_path):
+    assert claim_of(recipe_of(tmp_path, "# purpose: p\n# seconds: 3")) is None
+
+
+def test_variants_and_seeds_are_trained_and_their_means_compared(tmp_path):
+    head = """
+# claim: 2
+# variant: small model.bottleneck.size=2
+# variant: large model.bottleneck.size=8
+# seeds: 2
+# expect: large.squared_error < small.squared_error
+# expect: large.squared_error <= 1e-6
+# expect: small.nowhere <= 1
+# expect: seconds < 600
+"""
+    claim = claim_of(recipe_of(tmp_path, head))
+    assert claim is not None
+    said: list[str] = []
+
+    class Told(Silent):
+        def say(self, text: str) -> None:
+            said.append(text)
+
+    changes = ["data.split.test=0.2"]
+    found = reproduce(claim, changes, output=tmp_path / "out", progress=Told(), figures=False)
+    assert [one.holds for one in found.compared] == [True, False, False, True]
+    assert not found.holds
+    assert len(found.runs) == 4
+    import json
+
+    import yaml
+
+    configs = [yaml.safe_load((run / "config.yaml").read_text()) for run in found.runs]
+    assert [(c["name"], c["seed"], c["model"]["bottleneck"]["size"]) for c in configs] == [
+        ("t/linear/small", 0, 2), ("t/linear/small", 1, 2), ("t/linear/large", 0, 8), ("t/linear/large", 1, 8),
+    ]  # fmt: skip
+    each = [json.loads((run / "run.json").read_text())["metrics"]["squared_error"] for run in found.runs]
+    first = found.compared[0]
+    assert first.obtained == pytest.approx((each[2] + each[3]) / 2)
+    assert first.against == pytest.approx((each[0] + each[1]) / 2)
+    assert first.deviation == pytest.approx(abs(each[2] - each[3]) / math.sqrt(2))
+    assert "lecture/some, large, seed 1 of 2" in said
+    assert found.to_dict()["expectations"][1]["expected"] == "large.squared_error <= 1e-6"
+
+
+def test_claims_are_chosen_by_name_by_last_part_and_by_number():
+    (whole,) = chosen(["lecture/linear_pca"])
+    assert chosen(["linear_pca"]) == [whole]
+    assert chosen(["experiments/lecture/linear_pca.yaml", "linear_pca"]) == [whole]
+    assert whole in chosen([whole.number])
+    with pytest.raises(UserError, match="no claim is called 'linear_pce'") as error:
+        chosen(["linear_pce", "linear_pca"])
+    assert "linear_pca" in str(error.value)
+
+
+def test_every_claim_says_what_it_took():
+    for claim in claims():
+        assert claim.number, claim.recipe.name
+        assert claim.seconds is not None, claim.recipe.name
