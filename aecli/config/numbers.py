@@ -50,6 +50,7 @@ class Schedule(Part):
 
 
 Number = float | Schedule
+FLOAT32 = (2 - 2**-23) * 2.0**127  # the largest: the compiled step takes no other numbers
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ class Swept:
         for v in (value.start, value.last) if isinstance(value, Schedule) else (value,):
             if not math.isfinite(v):
                 raise ValueError(f"must be finite, not {v}")
+            if abs(v) > FLOAT32:
+                raise ValueError(f"must be at most {FLOAT32:.3g}, as float32 numbers are, not {v:g}")
             for holds, bound, text in (
                 (self.ge is None or v >= self.ge, self.ge, "at least"),
                 (self.gt is None or v > self.gt, self.gt, "greater than"),

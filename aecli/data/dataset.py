@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aecli.config.problems import Problem, UserError
+from aecli.config.problems import Place, Problem, UserError
 from aecli.data import labels as names
 from aecli.data.binarize import check_grey, check_numbers, drawn
 from aecli.data.faults import problems
@@ -144,8 +144,12 @@ def read_rows(source: str | Path | np.ndarray, features: Features, spec: Data) -
 
 def row_blocks(source: str | Path, features: Features, spec: Data, size: int) -> Iterator[Split]:
     """The rows of `read_rows`, `size` at a time: nothing else of the source is ever in memory."""
+    empty = True
     for raw in blocks_of(str(source), wanted(features, spec), size):
         yield _rows_of(raw, features, spec, whole=False)
+        empty = False
+    if empty:
+        raise UserError(Problem("x has no rows", Place(str(source)), "at least one row is needed"))
 
 
 def wanted(features: Features, spec: Data) -> Want:

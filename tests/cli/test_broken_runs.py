@@ -225,6 +225,8 @@ ROWS = {
     "header.csv": ("table", f"{HEAD}\n".encode(), "header.csv: x has no rows"),
     "empty.csv": ("table", b"", "empty.csv: the file is empty"),
     "wide.npy": ("table", npy_bytes(np.zeros((5, 4))), "rows have shape 4, but the run was trained on 3"),
+    "none.npy": ("table", npy_bytes(np.zeros((0, 3))), "none.npy: x has no rows"),
+    "no_images.npy": ("dense", npy_bytes(np.zeros((0, 8, 8), np.uint64)), "no_images.npy: x has no rows"),
     "images.npy": ("table", npy_bytes(np.zeros((5, 8, 8), np.uint8)), "rows have shape 8 x 8 x 1"),
     "large.npy": (
         "dense",

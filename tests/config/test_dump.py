@@ -6,13 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aecli.config.dump import to_yaml
-from aecli.config.numbers import Schedule
+from aecli.config.numbers import FLOAT32, Schedule
 from aecli.config.reader import read_text
 from aecli.config.validate import validate
 from tests.config.toy import Data, Dense, Gaussian, Mirror, Penalty, Stop, Toy
 
-# What YAML can hold as text: no control characters but line breaks and tabs.
-CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufffe\uffff")
+# What a config can hold as text: no control characters but line breaks and tabs, no byte order mark.
+CHARACTERS = st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"], exclude_characters="\ufeff\ufffe\uffff")
 TEXT = st.text(CHARACTERS, max_size=12)
 LINES = st.lists(TEXT, max_size=3).map("\n".join)
 TRICKY = st.sampled_from(
@@ -42,7 +42,7 @@ TRICKY = st.sampled_from(
     ]
 ) | st.sampled_from(["1_0", ".inf", "=", "%", "'", '"', "? ", "|", ">", "@"])
 WORDS = TEXT | LINES | TRICKY
-FINITE = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
+FINITE = st.floats(min_value=0, max_value=FLOAT32)
 STEPS = st.none() | st.integers(1, 10**9)
 MOVING = st.builds(Schedule, kind=st.sampled_from(["linear", "cosine"]), start=FINITE, end=FINITE, steps=STEPS)
 NUMBERS = FINITE | st.builds(Schedule, kind=st.just("constant"), start=FINITE) | MOVING

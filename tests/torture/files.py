@@ -87,7 +87,7 @@ COLUMNS: dict[str, Callable[[], pa.Array]] = {
     "dictionary with holes": lambda: pa.array(["a", None] * 40).dictionary_encode(),
     "date": lambda: pa.array([0, 2**31 - 1] * 40, pa.date32()),
     "date64": lambda: pa.array([0, 86_400_000] * 40, pa.date64()),
-    "seconds": lambda: pa.array([-(2**62), 2**62] * 40, pa.timestamp("s")),
+    "seconds": lambda: pa.array([-(2**53), 2**53] * 40, pa.timestamp("s")),  # no more can be kept as milliseconds
     "zone": lambda: pa.array([0, 2**40] * 40, pa.timestamp("us", "Europe/Berlin")),
     "duration": lambda: pa.array([0, 1] * 40, pa.duration("ns")),
     "time": lambda: pa.array([0, 1] * 40, pa.time64("ns")),
