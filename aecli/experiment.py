@@ -29,9 +29,11 @@ MetricGroup = Literal["reconstruction", "likelihood", "representation", "pca"]
 
 
 def _or_none(section: Any) -> BeforeValidator:
-    """Annotates a section that may be `none`."""
+    """Annotates a section that may be `none`, and whose kind alone, where it has one, is short for all of it."""
+    word = section.model_fields["kind"].default if "kind" in section.model_fields else "none"
     return BeforeValidator(
-        lambda v: None if v == "none" else v, json_schema_input_type=section | Literal["none"] | None
+        lambda v: None if v == "none" else {"kind": v} if v == word else v,
+        json_schema_input_type=section | Literal["none", word] | None,
     )
 
 

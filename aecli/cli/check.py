@@ -40,7 +40,8 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
     """The data and the model, said as they become known: the data come first, whatever is wrong with them."""
     from aecli.config.problems import UserError
     from aecli.tasks.check import check_data, check_model
-    from aecli.tasks.train import load_dataset
+    from aecli.tasks.large import refuse_too_large
+    from aecli.tasks.train import device_of, load_dataset
 
     tell = (lambda text: None) if quiet else say
     data, problems = check_data(loaded)
@@ -52,4 +53,5 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
     model = check_model(loaded, dataset.features.layout(), len(dataset.train))
     for line in ("\n# model", *model.lines):
         tell(line)
+    refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device_of(loaded))
     return {"data": data.to_dict(), "model": asdict(model)}

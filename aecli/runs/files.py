@@ -37,6 +37,10 @@ def writing_whole(path: Path) -> Iterator[Path]:
             aside.unlink()
 
 
+DEPTH = 32  # of what aecli writes: far less
+DIGITS = 300  # of a whole number
+
+
 def write_whole(path: Path, content: bytes | str) -> None:
     """Write `content` (text as UTF-8) to `path`: aside, fsync, rename, fsync of the folder."""
     with writing_whole(path) as aside:
@@ -98,11 +102,32 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(content: bytes, place: Place) -> dict[str, Any]:
-    """The JSON object that `content` holds, or a DamagedError at `place`."""
+    """The JSON object that `content` holds, or a DamagedError at `place`: nothing else, none deeper than DEPTH levels,
+    and no whole number of more than DIGITS digits, which would be beyond any float.
+    """
     try:
-        value = json.loads(content.decode())
+        value = json.loads(content.decode(), parse_int=_whole)
     except (ValueError, RecursionError) as error:
         raise DamagedError(Problem(f"damaged: this is not JSON ({error})", place)) from None
     if not isinstance(value, dict):
         raise DamagedError(Problem("damaged: this is not a JSON object", place))
+    if _deeper(value, DEPTH):
+        raise DamagedError(Problem(f"damaged: this is nested more than {DEPTH} levels deep", place))
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > DIGITS:
+        raise ValueError(f"a whole number of {len(text)} digits")
+    return int(text)
+
+
+def _deeper(value: Any, most: int) -> bool:
+    """Whether lists and mappings are nested more than `most` levels deep; asked level by level, not by recursion."""
+    level = [value]
+    for _ in range(most):
+        level = [inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)]
+        level = [inner for inner in level if isinstance(inner, dict | list)]
+        if not level:
+            return False
+    return True

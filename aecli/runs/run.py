@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import fcntl
+import hashlib
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -19,6 +20,7 @@ from aecli.runs.files import cannot, read_json, sync_folder, to_json, write_whol
 from aecli.runs.plain import open_plain, read_plain
 
 _ATTEMPTS = 100
+FILES = "files"  # {name: [SHA-256, ...]} in run.json
 
 
 @dataclass(frozen=True)
@@ -40,7 +42,8 @@ class Run:
         except OSError as error:
             raise cannot("write", root / name, error) from error
         write_whole(run.config_path, config_yaml)
-        write_whole(run.record_path, to_json({"name": name, "created": created.isoformat(), **record}))
+        known = {FILES: {run.config_path.name: [_digest(config_yaml.encode())]}}
+        write_whole(run.record_path, to_json({"name": name, "created": created.isoformat(), **record, **known}))
         return run
 
     @property
@@ -95,6 +98,30 @@ class Run:
         """Replace keys of run.json (a nested mapping as a whole, too) and write it whole."""
         write_whole(self.record_path, to_json({**self.record, **changes}))
 
+    def keep(self, path: Path, text: str) -> None:
+        """Write a file that describes the run, whole, and its SHA-256 into run.json. After a kill either will do."""
+        known, digest = self._files(), _digest(text.encode())
+        mine = known.get(path.name, [])
+        if mine != [digest]:
+            self.update(**{FILES: {**known, path.name: [*mine, digest]}})
+        write_whole(path, text)
+        self.update(**{FILES: {**known, path.name: [digest]}})
+
+    def is_as_kept(self, path: Path) -> bool:
+        """Whether a file has the content that `keep` or `create` gave it; True where run.json says nothing of it."""
+        known = self._files().get(path.name)
+        return not known or _digest(read_plain(path)) in known
+
+    def warn_of_changes(self, warn: Callable[[str], None]) -> None:
+        """Say so where config.yaml is another one than was written: it is used as it stands."""
+        if not self.is_as_kept(self.config_path):
+            warn(f"{self.config_path} is not as it was written: edited, or damaged; it is used as it stands")
+
+    def _files(self) -> dict[str, list[str]]:
+        found = self.record.get(FILES)
+        known = found if isinstance(found, dict) else {}
+        return {name: digests for name, digests in known.items() if isinstance(digests, list)}
+
     @property
     def config_text(self) -> str:
         """The text of config.yaml; DamagedError where it is missing or not UTF-8."""
@@ -131,6 +158,10 @@ class Run:
         with lock:
             _take(lock.fileno(), self.path)
             yield
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _new_folder(root: Path, name: str, created: datetime) -> Path:

@@ -15,7 +15,7 @@ KINDS = "biufUM"  # of the columns that tables hold: booleans, numbers, text, ti
 
 _STRUCTURAL = r'[,"\r\n]'
 # What a spreadsheet takes for the beginning of a formula, and what is a number in spite of its sign.
-_FORMULA = r"[=+\-@\t\r\n]"
+_FORMULA = "[=+\\-@\\t\\r\\n\uff1d\uff0b\uff0d\uff20]"  # the last four: wide forms, which some programs take too
 _NUMBER = r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?"
 
 

@@ -64,7 +64,7 @@ def write_embedding(
     .npy: codes alone; .npz: codes, ids, labels; .csv and .parquet: id, label (where known), carried columns, z0, z1,
     ... UserError for an output that cannot be written, before anything is computed.
     """
-    path = check_output(output, SUFFIXES)
+    path = check_output(output, SUFFIXES, data, trained.experiment.data.source)
     _check_draws(trained, stochastic)
     count = 0
     with open_writer(path, guard=True) as out:

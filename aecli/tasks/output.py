@@ -23,25 +23,44 @@ if TYPE_CHECKING:
 FOLDER = ""  # the "suffix" of a folder of images
 
 
-def check_output(path: str | Path, suffixes: Sequence[str]) -> Path:
+def check_output(path: str | Path, suffixes: Sequence[str], *inputs: object) -> Path:
     """The path, if something can be written there: asked before anything is computed.
 
     `suffixes` are the known ones; `FOLDER` among them allows a path without one. UserError for another
-    suffix, for a folder that does not exist, for a folder where a file is meant, and for a folder of images
-    that holds other things.
+    suffix, for a folder that does not exist, for a folder where a file is meant, for a folder of images that
+    holds other things, and for one of `inputs`: the paths among them are read.
     """
     path = Path(path)
     if path.suffix.lower() not in suffixes:
         known = ", ".join(s or "a folder (no suffix)" for s in suffixes)
         what = f"'{path.suffix}' is no suffix that can be written here" if path.suffix else "a suffix is missing"
         raise UserError(Problem(f"--output {path}: {what}", hint=f"known here: {known}"))
+    _check_length(path)
     if not path.parent.is_dir():
         raise UserError(Problem(f"--output {path}: there is no folder {path.parent}", hint="make it first"))
     if path.suffix and path.is_dir():
         raise UserError(Problem(f"--output {path} is a folder", hint="name a file"))
     if not path.suffix and path.exists():
         check_folder(path)
+    for given in inputs:
+        _check_apart(path, given)
     return path
+
+
+def _check_apart(path: Path, given: object) -> None:
+    """Raise UserError where what would be written is what is read."""
+    if isinstance(given, str | Path) and path.exists() and Path(given).exists() and path.samefile(given):
+        text = f"--output {path} is what the rows are read from"
+        raise UserError(Problem(text, hint="name another file: nothing is written over its own source"))
+
+
+def _check_length(path: Path) -> None:
+    try:
+        path.lstat()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(Problem(f"--output {path}: {error.strerror or error}", hint="name another file")) from None
 
 
 def write_npy(path: Path, array: Shaped[np.ndarray, " ..."]) -> None:

@@ -57,7 +57,7 @@ def write_reconstruction(
     called as the pictures are where the rows are a folder of pictures.
     UserError for an output that cannot be written, before anything is computed.
     """
-    path = check_output(output, SUFFIXES)
+    path = check_output(output, SUFFIXES, data, trained.experiment.data.source)
     if not path.suffix:
         return _write_folder(trained, path, data, split)
     if trained.features.layout().mixed and path.suffix.lower() in (".npy", ".npz"):

@@ -13,7 +13,6 @@ from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
 from aecli.experiment import Experiment, Loaded, load
-from aecli.runs.files import write_whole
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
 from aecli.runs.record import check_record
@@ -22,6 +21,7 @@ from aecli.tasks.ahead import ahead, remember
 from aecli.tasks.conflicts import data_conflicts
 from aecli.tasks.continuing import check_continues, reloaded
 from aecli.tasks.fitted import fitted, status_kept
+from aecli.tasks.large import refuse_too_large
 from aecli.tasks.profile import refuse_too_short, traced, written
 from aecli.training.progress import Progress, Silent
 
@@ -66,8 +66,8 @@ def train(
         progress.say(text)
     use_cache()
     loaded = _with_start(loaded, Path(output), progress)
-    device = _device(loaded)
-    refuse_too_large(loaded, dataset, device)
+    device = device_of(loaded)
+    refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device)
     if profile:
         refuse_too_short(loaded, dataset)
     run = Run.create(Path(output), loaded.experiment.name, to_yaml(loaded.experiment), {
@@ -106,20 +106,22 @@ def resume(
         if record.get("status") == "completed" and not overrides:
             progress.say(f"{run.path} is complete: nothing to do")
             return Result(run, "completed", record.get("metrics") or {})
+        run.warn_of_changes(progress.warn)
         loaded = reloaded(run, overrides or [])
         dataset = _read_ahead(loaded)
         if run.data.get("sha256") != dataset.sha256:
             text = f"{loaded.experiment.data.source} is not the data this run was trained on"
             raise UserError(Problem(text, loaded.document.place(("data", "source")), "its content has changed"))
         use_cache()
-        device = _device(loaded)
-        refuse_too_large(loaded, dataset, device)
+        device = device_of(loaded)
+        refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device)
         check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
-        write_whole(run.config_path, to_yaml(loaded.experiment))
+        run.keep(run.config_path, to_yaml(loaded.experiment))
         fresh = {"divergence": None} if "divergence" in record else {}
         run.update(
             status="running",
             exit_reason=None,
+            checkpoints=None,
             **fresh,
             overrides=[*(record.get("overrides") or []), *(overrides or [])],
         )
@@ -147,24 +149,6 @@ def load_dataset(loaded: Loaded) -> Dataset:
     return dataset
 
 
-def refuse_too_large(loaded: Loaded, dataset: Dataset, device: Any) -> None:
-    """UserError where parameters and optimiser alone exceed the memory there is: no allocator would say it so well."""
-    import jax
-    import numpy as np
-
-    from aecli.config.numbers import numbers_of
-    from aecli.training.devices import memory_of
-    from aecli.training.program import program
-
-    made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
-    state = made.init.shapes(np.uint32(0), numbers_of(loaded.experiment, 1))
-    needed, there = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)), memory_of(device)
-    if there is not None and needed > there:
-        text = f"parameters and optimiser need {needed / 2**30:,.0f} GiB, and {device} has {there / 2**30:,.0f}"
-        hint = "make layers narrower: `aecli check` shows the size of each"
-        raise UserError(Problem(text, loaded.document.place(("model",)), hint))
-
-
 def describe_data(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     """What run.json says of the data."""
     rows = {f"{name}_rows": 0 if s is None else len(s.x) for name, s in dataset.splits().items()}
@@ -172,7 +156,8 @@ def describe_data(experiment: Experiment, dataset: Dataset) -> dict[str, Any]:
     return {"source": experiment.data.source, "sha256": dataset.sha256, "shape": shape, **rows}
 
 
-def _device(loaded: Loaded) -> Any:
+def device_of(loaded: Loaded) -> Any:
+    """The device that the config asks for; UserError at `training.device` where there is none."""
     from aecli.training.devices import choose
 
     with blamed_on(loaded.document, ("training", "device")):
@@ -196,6 +181,7 @@ def _trained(
 ) -> Result:  # fmt: skip
     """Fit, then measure and draw; run.json always ends with a status and a reason."""
     from aecli.tasks.finish import finish
+    from aecli.training import checkpoint
     from aecli.training.clock import Clock
     from aecli.training.devices import compiled
     from aecli.training.trained import write_features
@@ -211,5 +197,6 @@ def _trained(
         metrics = finish(run, dataset, progress, figures=figures)
         counted = compiled().since(before)
         progress.say(str(counted))
-        run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted))
+        kept = checkpoint.steps(run.checkpoints)
+        run.update(status="completed", exit_reason=None, metrics=metrics, compiled=asdict(counted), checkpoints=kept)
     return Result(run, "completed", metrics, None if tracer is None else written(tracer, progress), dataset)

@@ -16,6 +16,7 @@ from aecli.config.numbers import numbers_of, skeleton_of
 from aecli.data.permutation import shuffled
 from aecli.experiment import Experiment
 from aecli.layout import Layout, layout_of
+from aecli.training.devices import memory_of
 from aecli.training.executables import Executable
 
 if TYPE_CHECKING:
@@ -76,8 +77,16 @@ class Program:
         padding = self.steps_per_epoch * self.batch - self.rows
         return np.pad(rows, (0, padding), constant_values=-1).reshape(self.steps_per_epoch, self.batch)
 
+    def state_bytes(self, numbers: dict[str, Any]) -> int:
+        """What parameters, variables and optimiser take; nothing is computed."""
+        state = self.init.shapes(np.uint32(0), numbers)
+        return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state))
+
     def prepare(self, numbers: dict[str, Any], device: Any) -> None:
-        """Have the programs of a training from rows on `device`, before they are there."""
+        """Have the programs of a training from rows on `device`, before they are there; of none that is too large."""
+        there = memory_of(device)
+        if there is not None and self.state_bytes(numbers) > there:
+            return
 
         def on(leaf: Any) -> Any:
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=jax.sharding.SingleDeviceSharding(device))

@@ -75,6 +75,7 @@ class Guard:
         self._ear, self._mouth = os.pipe()
         os.set_blocking(self._mouth, False)
         self._number, self._echoes = int(signal.SIGTERM), 0
+        self.unanswered: int | None = None  # a signal that nothing was done about yet: it came within an import
         self._thread = threading.Thread(target=self._listen, name="signals", daemon=True)
 
     def handle(self, number: int, frame: Any) -> None:
@@ -82,6 +83,7 @@ class Guard:
         if self.noting is not None and self.noting.signal is None:
             self.noting.signal = number
         elif _imports(frame):
+            self.unanswered = number
             os.write(self._mouth, AGAIN)  # a library that is begun by half would crash: once more when it is whole
         elif number == signal.SIGTERM:
             raise SystemExit(int(Exit.TERMINATED))
@@ -152,20 +154,20 @@ _guards: list[Guard] = []
 
 
 @contextmanager
-def guarded() -> Iterator[None]:
+def guarded() -> Iterator[Guard | None]:
     """A process that signals stop: exit 130 or 143 within seconds, at once on a second one.
 
     Inert outside the main thread. A SIGINT that the process was started to ignore stays ignored.
     """
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield None
         return
     guard = Guard()
+    guard.begin()  # first: what hears a signal is whole when the first one is answered
     with _handled(guard.handle):
-        guard.begin()
         _guards.append(guard)
         try:
-            yield
+            yield guard
         finally:
             _guards.remove(guard)
             guard.end()

@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -27,7 +28,7 @@ from aecli.runs.record import check_record
 from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.batches import Looped
-from aecli.training.memory import Memory
+from aecli.training.choice import chosen
 from aecli.training.misfits import misfits
 from aecli.training.program import Program, program
 from aecli.training.state import State
@@ -160,10 +161,12 @@ def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | No
     """
     check_record(run.record, run.record_path)
     experiment, document = run.config()
+    if warn is not None:
+        run.warn_of_changes(warn)
     features = read_features(run)
     if wrong := misfits(experiment, features.layout()):
         raise UserError(*(Problem(text, document.place(key), hint) for key, text, hint in wrong))
-    step, arrays = _choose(run, which, warn)
+    step, arrays = chosen(run, which, warn)
     rows = _training_rows(run)
     made = program(experiment, features.layout(), rows)
     state = restore(made, experiment, arrays)
@@ -181,9 +184,7 @@ def restore(made: Program, experiment: Experiment, arrays: dict[str, np.ndarray]
 
 def write_features(run: Run, features: Features) -> None:
     """Keep with the run what its columns are and how they were scaled."""
-    from aecli.runs.files import write_whole
-
-    write_whole(run.path / "features.json", json.dumps(features.to_dict()) + "\n")
+    run.keep(run.path / "features.json", json.dumps(features.to_dict()) + "\n")
 
 
 def read_features(run: Run) -> Features:
@@ -192,9 +193,15 @@ def read_features(run: Run) -> Features:
     if not os.path.lexists(path):
         raise UserError(Problem(f"{run.path} has not begun training", hint="continue it: aecli resume RUN"))
     try:
-        return Features.from_dict(read_json(path))
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise DamagedError(Problem(f"damaged: {error}", Place(str(path)))) from error
+        found = Features.from_dict(read_json(path))
+    except KeyError as error:
+        raise DamagedError(Problem(f"damaged: {error} is missing", Place(str(path)))) from error
+    except (ValueError, TypeError, AttributeError, OverflowError) as error:
+        text = re.sub(r"^\S*__init__\(\) ", "", str(error))
+        raise DamagedError(Problem(f"damaged: {text}", Place(str(path)))) from error
+    if not run.is_as_kept(path):
+        raise DamagedError(Problem("damaged: its SHA-256 is not the one in run.json", Place(str(path))))
+    return found
 
 
 def _training_rows(run: Run) -> int:
@@ -203,32 +210,3 @@ def _training_rows(run: Run) -> int:
     if not isinstance(rows, int) or isinstance(rows, bool) or not 1 <= rows < 2**31:
         raise DamagedError(Problem("damaged: data.train_rows is no number of rows", Place(str(run.record_path))))
     return rows
-
-
-def _choose(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[int, dict[str, np.ndarray]]:
-    is_step = which.isascii() and which.isdecimal()
-    if which not in ("best", "last") and not is_step:
-        raise UserError(Problem(f"no checkpoint is called '{which}'", hint="best, last, or a step"))
-    if is_step:
-        if int(which) not in checkpoint.steps(run.checkpoints):
-            has = ", ".join(map(str, checkpoint.steps(run.checkpoints))) or "none"
-            raise UserError(Problem(f"there is no checkpoint of step {which}", hint=f"there are: {has}"))
-        return int(which), checkpoint.load(run.checkpoints, int(which))[0]
-    latest = checkpoint.latest_good(run.checkpoints, warn or (lambda text: None))
-    if latest is None:
-        record = run.record
-        if record.get("status") == "diverged":
-            text = f"{run.path} diverged before its first checkpoint: {record.get('exit_reason')}"
-            raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
-        raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
-    step, arrays = latest[:2]
-    memory = Memory.from_dict(latest[2], run.checkpoints, step)
-    if which == "last" or memory.best_step in (None, step):
-        return step, arrays
-    try:
-        return memory.best_step, checkpoint.load(run.checkpoints, memory.best_step)[0]
-    except (DamagedError, UserError) as error:  # or removed since, where a later checkpoint was the best and is damaged
-        if warn is None:
-            raise
-        warn(f"the best checkpoint cannot be loaded, and the last good one, of step {step}, is used: {error}")
-        return step, arrays

@@ -181,6 +181,9 @@ def test_a_shape_of_other_rows_does_not_fit(runs):
     run = copied(runs.dense)
     path = run / "features.json"
     path.write_text(json.dumps({**json.loads(path.read_text()), "shape": [30_000, 30_000, 1]}))
+    assert "features.json: damaged: its SHA-256 is not the one in run.json" in refused("eval", run, code=4)
+    record = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**record, "files": None}))  # as a stranger would
     assert "does not fit this checkpoint" in refused("eval", run)
 
 

@@ -6,15 +6,18 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aecli.config.words import harmless
 from aecli.report.html import render
-from aecli.report.html.page import safe_json
+from aecli.report.html.page import _bokeh, safe_json
 from tests.report import contents
 
 EMPTY = {"img", "meta", "link", "br", "path", "line", "input", "hr"}
@@ -126,8 +129,7 @@ def test_text_of_users_is_text(text, runs):
     clean = Page(render([contents.evil("plain")] * runs, "plain"))
     assert [tag for tag, _ in page.tags] == [tag for tag, _ in clean.tags]
     assert [sorted(a) for _, a in page.tags] == [sorted(a) for _, a in clean.tags]
-    shown = text.replace("\x00", "�").replace("\udcff", "?")
-    assert "".join(page.text).replace("\x00", "�").count(shown) > 10
+    assert "".join(page.text).count(harmless(text)) > 10
     for attrs, code in page.scripts:
         if attrs.get("type") == "application/json":
             json.loads(code)
@@ -146,7 +148,9 @@ def test_whatever_text_users_have_it_makes_no_tag_and_no_attribute(text):
 
 
 def test_json_for_a_script_comes_back_as_it_was():
-    value = {"a": [*contents.EVIL, 1.5, None], "</script>": {"b": "\u2029"}}
+    plain = [text for text in contents.EVIL if harmless(text) == text]  # what would steer is shown as an escape
+    assert len(plain) > 3
+    value = {"a": [*plain, 1.5, None], "</script>": {"b": "é \U0001f600"}}
     assert json.loads(safe_json(value)) == value
     assert "<" not in safe_json(value)
 
@@ -174,3 +178,25 @@ def test_equal_runs_give_equal_bytes():
 def test_one_run_is_needed():
     with pytest.raises(ValueError, match="one run"):
         render([], "x")
+
+
+def test_nothing_in_a_page_steers_a_terminal_or_turns_the_order_of_what_is_read():
+    steering = "a\u202eb \x1b[31m c\u2066d"
+    text = render([contents.evil(steering)], steering)
+    text = text.replace(_bokeh(), "")  # a library's own
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]", text)
+    assert "a\\u202eb" in text
+
+
+def test_json_of_a_page_means_itself_but_for_what_would_steer():
+    for said, shown in [("a\u202eb", r"a\u202eb"), (r"\u202e", r"\u202e"), ("\x1b", r"\u001b"), ("é\n\t\\", "é\n\t\\")]:
+        assert json.loads(safe_json({"k": said})) == {"k": shown}
+
+
+def test_a_run_with_more_terms_than_an_objective_has_draws_some_and_says_so():
+    line = {"train": (np.arange(2), np.arange(2.0))}
+    run = replace(contents.bare(), curves={f"t{i}": line for i in range(100)})
+    text = render([run], "now")
+    assert "36 more terms are in metrics.jsonl" in text
+    assert '"curve-63"' in text
+    assert '"curve-64"' not in text

@@ -13,16 +13,23 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 from typing import Any
 
+from aecli.config.words import harmless
 from aecli.report.html import charts, codemap, compare, views
 from aecli.report.html.content import RunContent
 from aecli.report.html.marginals import marginals
 from aecli.report.html.provenance import provenance, recipe
 
+MOST_TERMS = 64  # that are drawn: an objective has a dozen, and each takes a tenth of a second
+# JSON's escapes of what `aecli.config.words.harmless` escapes, each after an even number of backslashes.
+_STEERING = re.compile(
+    r"(?<!\\)((?:\\\\)*)\\u(00(?:0[0-8bce-f]|1[0-9a-f]|7f|[89][0-9a-f])|061c|200[ef]|202[89a-e]|206[6-9])"
+)
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -37,7 +44,7 @@ def render(runs: Sequence[RunContent], made: str) -> str:
     named = [(label, run.curves, run.best_epoch) for label, run in zip(labels, runs, strict=True)]
     terms = list(dict.fromkeys(term for run in runs for term in run.curves))
     panels = []
-    for i, term in enumerate(terms):
+    for i, term in enumerate(terms[:MOST_TERMS]):
         unit = next(run.units[term] for run in runs if term in run.units) if _has_unit(term, runs) else ""
         charts_json[f"curve-{i}"] = charts.curves(term, unit, named)
         panels.append({"id": f"curve-{i}", "term": term, "unit": unit, "told": charts.told(term, unit, named)})
@@ -45,7 +52,8 @@ def render(runs: Sequence[RunContent], made: str) -> str:
     text = _environment().get_template("page.html").render(
         title=runs[0].name if len(runs) == 1 else f"{len(runs)} runs compared", runs=shown, one=len(runs) == 1,
         metrics=compare.metrics(runs), comparable=compare.comparable(runs), panels=panels,
-        legend=charts.legend(named) if panels else [], differences=compare.differences(runs),
+        more_terms=len(terms[MOST_TERMS:]), legend=charts.legend(named) if panels else [],
+        differences=compare.differences(runs),
         provenance=provenance(runs), charts=safe_json(charts_json), maps=safe_json(maps), css=_asset("style.css"),
         scripts=scripts, policy=policy(scripts), made=made, sections=_sections(shown, bool(panels)),
     )  # fmt: skip
@@ -55,12 +63,13 @@ def render(runs: Sequence[RunContent], made: str) -> str:
 def safe_json(value: Any) -> str:
     """JSON for a `<script type="application/json">`: nothing in it can end the element or begin another.
 
-    Every "<", ">" and "&" is written as an escape, and so is all that is not ASCII (U+2028 among it). Arrays that
+    Every "<", ">" and "&" is written as an escape, and so is all that is not ASCII (U+2028 among it). What would steer
+    a terminal or turn the order of what is read is shown as an escape (`\\u202e`). Arrays that
     Bokeh left as numbers become lists; what is not finite becomes null.
     """
     from aecli.runs.files import to_json
 
-    text = to_json(value, indent=None).strip()
+    text = _STEERING.sub(r"\1\\\\u\2", to_json(value, indent=None).strip())
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
@@ -130,6 +139,7 @@ def _environment() -> Any:
 
     return Environment(
         loader=PackageLoader("aecli.report.html"), autoescape=True, undefined=StrictUndefined,
+        finalize=lambda value: harmless(value) if type(value) is str else value,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
 

@@ -96,7 +96,8 @@ def judge(
     Rows are taken in blocks. With `output` (.csv or .parquet) id, score, p_value, is_anomaly, label where known and
     the columns that are no features are written as they come, and of each row only its scores stay in memory.
     """
-    path = check_output(output, SUFFIXES) if output is not None else None
+    source = trained.experiment.data.source
+    path = check_output(output, SUFFIXES, data, source) if output is not None else None
     calibration = calibrate(trained, score, false_positive_rate, warn)
     name, blocks = trained.blocks(data, split)
     seen = _Seen(trained, calibration, keep=path is None)

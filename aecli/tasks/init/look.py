@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from aecli.config.problems import UserError
+from aecli.config.problems import Place, Problem, UserError
 from aecli.data.dataset import Dataset, assemble
 from aecli.data.describe import Description, described
 from aecli.data.faults import problems
@@ -127,7 +127,10 @@ def _read(spec: Data, limit: int | None) -> tuple[int, Raw]:
     if isinstance(found, Whole):
         return found.rows, found.raw
     count = found.rows if limit is None else min(limit, found.rows)
-    return found.rows, replace(next(found.blocks(max(count, 1))), notes=found.notes)
+    first = next(found.blocks(max(count, 1)), None)
+    if first is None:
+        raise UserError(Problem("x has no rows", Place(spec.source), "at least one row is needed"))
+    return found.rows, replace(first, notes=found.notes)
 
 
 def _by_values(raw: Raw, rows: int, given: dict[str, Any]) -> Choices:

@@ -1,0 +1,78 @@
+"""Runs whose files are whole, and others than were written: each change is said, or refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.cli.command import done, refused
+
+
+def test_a_checkpoint_that_is_gone_as_a_whole_is_named(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    kept = json.loads((run / "run.json").read_text())["checkpoints"]
+    assert kept == sorted(int(path.name) for path in (run / "checkpoints").iterdir())
+    assert "warning" not in done("eval", run).err
+    shutil.rmtree(run / "checkpoints" / str(kept[-1]))
+    text = f"warning: run/checkpoints: damaged: checkpoints that the run ended with are gone: of step {kept[-1]}"
+    assert text in done("eval", run).err
+
+
+def test_what_describes_a_run_is_known_by_its_digest(runs):
+    """One digit changed: the config is used as it stands, and said to be another; features are damaged."""
+    run = Path(shutil.copytree(runs.dense, "run"))
+    config = (run / "config.yaml").read_text()
+    assert "\nseed: 0" in config
+    (run / "config.yaml").write_text(config.replace("\nseed: 0", "\nseed: 7"))
+    for command in (["eval", run], ["resume", run, "training.epochs=3"]):
+        assert "warning: run/config.yaml is not as it was written" in done(*command).err
+    assert "warning" not in done("eval", run).err  # a resume writes what it goes on with
+    features = (run / "features.json").read_text()
+    assert ": 16.0" in features
+    (run / "features.json").write_text(features.replace(": 16.0", ": 15.0"))
+    assert "run/features.json: damaged: its SHA-256 is not the one in run.json" in refused("eval", run, code=4)
+
+
+def test_a_run_of_an_older_aecli_has_no_digests(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    record = json.loads((run / "run.json").read_text())
+    del record["files"], record["checkpoints"]
+    (run / "run.json").write_text(json.dumps(record))
+    (run / "config.yaml").write_text((run / "config.yaml").read_text() + "# a remark\n")
+    assert "warning" not in done("eval", run).err
+
+
+def test_nothing_is_written_over_what_is_read(runs):
+    rows = Path(shutil.copy(runs.csv, "rows.csv"))
+    before = rows.read_bytes()
+    for command in ("embed", "reconstruct"):
+        assert "is what the rows are read from" in refused(command, runs.table, "--data", rows, "--output", "rows.csv")
+    assert "is what the rows" in refused("anomaly", "score", runs.table, "--data", rows, "--output", "./rows.csv")
+    assert "is what the rows" in refused("embed", runs.table, "--output", runs.csv)  # the run's own source
+    assert rows.read_bytes() == before == runs.csv.read_bytes()
+    done("embed", runs.table, "--data", rows, "--output", "codes.csv")
+    assert "File name too long" in refused("embed", runs.table, "--output", "a" * 300 + ".csv")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("metrics", {"mse": 10**400}), ("timings", {"train_seconds": 10**400}), ("data", 900), ("metrics", 60)],
+    ids=["metric", "timing", "deep data", "deep metrics"],
+)
+def test_a_record_of_monstrous_numbers_and_nesting_is_damaged(runs, key, value):
+    run = Path(shutil.copytree(runs.dense, "outputs/t/dense/20260101-000000-abcdef"))
+    record = json.loads((run / "run.json").read_text())
+    text = json.dumps(value) if isinstance(value, dict) else '{"a":' * value + "1" + "}" * value
+    record.pop(key)
+    (run / "run.json").write_text(f'{{"{key}": {text}, {json.dumps(record)[1:]}')
+    for command in (["eval", run], ["runs", "show", run], ["report", run], ["resume", run, "training.epochs=3"]):
+        assert "run.json: damaged: this is" in refused(*command, code=4)
+    assert "damaged" in done("runs", "ls").out
+    assert done("runs", "ls", "--json").json
+
+
+def test_a_step_of_thousands_of_digits_is_no_step(runs):
+    assert "no checkpoint is called" in refused("eval", runs.dense, "--checkpoint", "9" * 5000)
