@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import jax
@@ -22,11 +23,12 @@ def experiment(**sections: Any) -> Experiment:
     return Experiment.model_validate({"data": {"source": "digits"}, "model": model, **sections})
 
 
+@lru_cache(maxsize=64)
 def built(config: Experiment, shape: tuple[int, ...] = SHAPE, seed: int = 0) -> tuple[Autoencoder, Weights]:
-    """Its autoencoder, compiled from the skeleton, and weights at random."""
+    """Its autoencoder, compiled from the skeleton, and weights at random; made once for a config."""
     skeleton = skeleton_of(config)
     autoencoder = Autoencoder(skeleton.model, skeleton.objective, shape, skeleton.training.precision)
-    parameters, variables = autoencoder.init(jax.random.key(seed))
+    parameters, variables = jax.jit(autoencoder.init)(jax.random.key(seed))
     return autoencoder, Weights(parameters, variables, values_at_end(numbers_of(config, 1)))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -47,10 +49,15 @@ def with_part(room, kind) -> Experiment:
     return experiment(**sections)
 
 
-def terms_of(config, x, seed=0, mask=None, train=True):
+@cache
+def compiled_terms(config):
+    """(parameters, x, key, mask) -> each term's value per example, compiled once for a config."""
     autoencoder, weights = built(config)
-    mask = jnp.ones(len(x), bool) if mask is None else mask
-    return terms(autoencoder, weights, x, jax.random.key(seed), train=train, mask=mask)[0]
+
+    def found(parameters, x, key, mask):
+        return terms(autoencoder, weights._replace(parameters=parameters), x, key, train=True, mask=mask)[0]
+
+    return jax.jit(found), weights.parameters
 
 
 @pytest.mark.parametrize(("room", "kind"), PARTS)
@@ -89,7 +96,8 @@ def test_bounds_of_numbers_are_kept(room, kind):
 
 @pytest.mark.parametrize(("room", "kind"), PARTS)
 def test_terms_have_a_value_per_example(room, kind):
-    for name, values in terms_of(with_part(room, kind), images(6)).items():
+    found, parameters = compiled_terms(with_part(room, kind))
+    for name, values in found(parameters, images(6), jax.random.key(0), jnp.ones(6, bool)).items():
         assert values.shape == (6,), name
         assert values.dtype == jnp.float32, name
         assert bool(jnp.all(jnp.isfinite(values))), name
@@ -99,13 +107,12 @@ def test_terms_have_a_value_per_example(room, kind):
 def test_terms_are_deterministic_and_survive_jit(room, kind):
     config, x = with_part(room, kind), images(6)
     autoencoder, weights = built(config)
-
-    def loss(x, key):
-        return terms(autoencoder, weights, x, key, train=True, mask=jnp.ones(6, bool))[0]["loss"]
-
-    first, again = loss(x, jax.random.key(3)), loss(x, jax.random.key(3))
+    found, parameters = compiled_terms(config)
+    key, mask = jax.random.key(3), jnp.ones(6, bool)
+    first, again = (found(parameters, x, key, mask)["loss"] for _ in range(2))
     np.testing.assert_array_equal(first, again)
-    np.testing.assert_allclose(jax.jit(loss)(x, jax.random.key(3)), first, rtol=2e-5)
+    plainly = terms(autoencoder, weights, x, key, train=True, mask=mask)[0]["loss"]  # step by step
+    np.testing.assert_allclose(first, plainly, rtol=2e-5)
 
 
 @pytest.mark.parametrize(("room", "kind"), PARTS)
@@ -116,35 +123,33 @@ def test_gradient_agrees_with_finite_differences(room, kind):
     if config.model.decoder.kind != "mirror":
         smooth["decoder"] = config.model.decoder.model_copy(update={"activation": "tanh"})
     config = config.model_copy(update={"model": config.model.model_copy(update=smooth)})
-    autoencoder, weights = built(config)
+    found, parameters = compiled_terms(config)
     x, mask = images(6), jnp.ones(6, bool)
 
     def loss(parameters):
-        found = terms(autoencoder, weights._replace(parameters=parameters), x, jax.random.key(1), train=True, mask=mask)
-        return mean_terms(found[0], mask)["loss"]
+        return mean_terms(found(parameters, x, jax.random.key(1), mask), mask)["loss"]
 
-    leaves, tree = jax.tree.flatten(weights.parameters)
+    leaves, tree = jax.tree.flatten(parameters)
     keys = jax.random.split(jax.random.key(5), len(leaves))
     ways = [jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
     norm = jnp.sqrt(sum(jnp.sum(w**2) for w in ways))
     way = jax.tree.unflatten(tree, [w / norm for w in ways])
     slope = sum(
-        jnp.vdot(g, w) for g, w in zip(*map(jax.tree.leaves, (jax.grad(loss)(weights.parameters), way)), strict=True)
+        jnp.vdot(g, w) for g, w in zip(*map(jax.tree.leaves, (jax.jit(jax.grad(loss))(parameters), way)), strict=True)
     )
     eps = 1e-2
-    moved = [loss(jax.tree.map(lambda p, w, s=s: p + s * eps * w, weights.parameters, way)) for s in (1, -1)]
+    moved = [loss(jax.tree.map(lambda p, w, s=s: p + s * eps * w, parameters, way)) for s in (1, -1)]
     assert float(slope) == pytest.approx(float((moved[0] - moved[1]) / (2 * eps)), rel=2e-2, abs=2e-3)
 
 
 @pytest.mark.parametrize(("room", "kind"), PARTS)
 def test_padding_changes_no_mean(room, kind):
     """Rows under the mask count for nothing, whatever they hold, NaN included."""
-    autoencoder, weights = built(with_part(room, kind))
+    found, parameters = compiled_terms(with_part(room, kind))
     mask = jnp.arange(8) < 5
 
     def means(x):
-        found, _ = terms(autoencoder, weights, x, jax.random.key(1), train=True, mask=mask)
-        return mean_terms(found, mask)
+        return mean_terms(found(parameters, x, jax.random.key(1), mask), mask)
 
     x = images(8)
     first, other = means(x), means(x.at[5:].set(jnp.nan))
@@ -156,12 +161,15 @@ def test_padding_changes_no_mean(room, kind):
 def test_rows_do_not_depend_on_their_neighbours(room, kind):
     """In evaluation mode each row's code and reconstruction are its own."""
     autoencoder, weights = built(with_part(room, kind))
-    x = images(6)
-    whole = autoencoder.reconstruct(weights, x)
-    turned = autoencoder.reconstruct(weights, x[::-1])[::-1]
+    x, reconstruct = images(6), jax.jit(autoencoder.reconstruct)
+    whole = reconstruct(weights, x)
+    turned = reconstruct(weights, x[::-1])[::-1]
     np.testing.assert_allclose(turned, whole, rtol=1e-6, atol=1e-6)
     assert whole.shape == (6, *SHAPE)
-    assert autoencoder.encode(weights, x).mean.shape == (6, autoencoder.model.bottleneck.size)
+    assert jax.jit(lambda w, x: autoencoder.encode(w, x).mean)(weights, x).shape == (
+        6,
+        autoencoder.model.bottleneck.size,
+    )
 
 
 @pytest.mark.parametrize(("room", "kind"), PARTS)
