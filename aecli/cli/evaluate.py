@@ -33,7 +33,10 @@ def command(
     split: SplitOption = None,
     metrics: Annotated[
         str | None,
-        typer.Option("--metrics", help="Groups, comma-separated: reconstruction, likelihood, representation, pca."),
+        typer.Option(
+            "--metrics",
+            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, weights, manifold.",
+        ),
     ] = None,
     importance_samples: Annotated[
         int, typer.Option("--importance-samples", min=1, help="Draws per example for nll.")

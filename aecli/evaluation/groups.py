@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, NamedTuple
 from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.likelihood import Likelihood
+from aecli.evaluation.manifold import Manifold
 from aecli.evaluation.metric import Group, Measured
 from aecli.evaluation.pca import Pca
 from aecli.evaluation.reconstruction import Reconstruction
 from aecli.evaluation.representation import Representation
 from aecli.evaluation.terms import Terms
+from aecli.evaluation.weights import Weights
 from aecli.training.trained import BATCH
 
 if TYPE_CHECKING:
@@ -41,6 +43,8 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "likelihood": lambda trained, asked: [Likelihood(trained, asked.draws)],
     "representation": lambda trained, asked: [Representation(trained, asked.training)],
     "pca": lambda trained, asked: [Pca(trained)],
+    "weights": lambda trained, asked: [Weights(trained)],
+    "manifold": lambda trained, asked: [Manifold(trained)],
 }
 ALWAYS = {"objective"}
 GROUPS = tuple(name for name in STEPS if name not in ALWAYS)

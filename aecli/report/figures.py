@@ -10,7 +10,19 @@ from aecli.report.anomalies import roc, score_histogram
 from aecli.report.codes import codes
 from aecli.report.curves import curves
 from aecli.report.interpolations import interpolations
+from aecli.report.manifold import manifold
 from aecli.report.reconstructions import reconstructions
 from aecli.report.samples import samples
+from aecli.report.weights import weights
 
-__all__ = ["codes", "curves", "interpolations", "reconstructions", "roc", "samples", "score_histogram"]
+__all__ = [
+    "codes",
+    "curves",
+    "interpolations",
+    "manifold",
+    "reconstructions",
+    "roc",
+    "samples",
+    "score_histogram",
+    "weights",
+]

@@ -9,7 +9,9 @@ import numpy as np
 
 from aecli.data.dataset import Split
 from aecli.data.paths import path_of
+from aecli.evaluation.principal import principal
 from aecli.evaluation.sample import spread
+from aecli.evaluation.weights import NEAR, by_layer
 from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 SHOWN = 5000  # rows that figures of tables and codes look at, evenly over the split
+EMBEDDED = 1500  # rows that t-SNE is asked to draw: it takes seconds
 MAPPED = 100_000  # rows whose codes are drawn
 DRAWN = 64
 
@@ -39,6 +42,8 @@ def draw_run(trained: Trained) -> list[Path]:
     drawn = [
         _curves(trained, folder, name),
         _codes(trained, rows, folder, f"{name}: codes of the {split} split"),
+        _weights(trained, folder, name),
+        _maps(trained, rows, folder, f"{name}: maps of the {split} split"),
     ]
     columns = _columns(trained)
     if not _drawable(trained):
@@ -124,6 +129,38 @@ def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
 def _codes(trained: Trained, rows: Split, folder: Path, title: str) -> Path:
     shown = rows.take(spread(len(rows), MAPPED))
     return figures.codes(trained.encode(shown.x), folder / "codes.png", labels=shown.labels, title=title)
+
+
+def _maps(trained: Trained, rows: Split, folder: Path, title: str) -> Path | None:
+    """The code beside PCA and t-SNE of the same rows, where the evaluation asks for neighbourhoods and there are two
+    units; coloured by the label, or else by the first of the factors that are known.
+    """
+    if "manifold" not in trained.experiment.evaluation.metrics or trained.model.bottleneck.size != 2:
+        return None
+    from sklearn.manifold import TSNE
+
+    shown = rows.take(spread(len(rows), EMBEDDED))
+    flat = shown.x.reshape(len(shown), -1).astype(np.float64)
+    if np.isnan(flat).any() or len(flat) < 100:
+        return None
+    fitted = principal(trained.split("train")[1].x, 2)
+    maps = [
+        ("the code", trained.encode(shown.x).astype(np.float64)),
+        ("PCA", (flat - fitted.mean) @ fitted.components.T),
+        ("t-SNE", TSNE(2, init="pca", random_state=0).fit_transform(flat).astype(np.float64)),
+    ]
+    factor = next(iter(shown.carried), None) if shown.labels is None else None
+    labels = shown.labels if factor is None else np.asarray(shown.carried[factor])
+    path = folder / "maps.png"
+    return figures.manifold(maps, path, labels=labels, what=factor or "label", title=title)
+
+
+def _weights(trained: Trained, folder: Path, name: str) -> Path | None:
+    """Where the objective speaks of weights, or the evaluation does."""
+    charged = any(penalty.kind.startswith("weight_") for penalty in trained.objective.penalties)
+    if not charged and "weights" not in trained.experiment.evaluation.metrics:
+        return None
+    return figures.weights(by_layer(trained, "kernel"), folder / "weights.png", near=NEAR, title=f"{name}: kernels")
 
 
 def _corrupted(trained: Trained, x: np.ndarray) -> np.ndarray | None:

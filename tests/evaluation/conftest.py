@@ -42,6 +42,14 @@ def split_of(x: np.ndarray, labels: np.ndarray | None = None) -> Split:
     return Split(np.asarray(x, np.float32), labels, np.arange(len(x)), np.arange(len(x)))
 
 
+def with_rows(trained: Trained, x: np.ndarray) -> Trained:
+    """The same, with these rows as those it was trained on."""
+    train = split_of(x)
+    dataset: Any = SimpleNamespace(train=train, validation=None, test=None, splits=lambda: {"train": train})
+    trained.dataset = dataset
+    return trained
+
+
 def measured_of(group: Group, x: np.ndarray | Split, size: int = 1024) -> Measured:
     """What one group finds in these rows, `size` at a time."""
     rows = x if isinstance(x, Split) else split_of(x)
@@ -99,6 +107,7 @@ def make() -> SimpleNamespace:
     return SimpleNamespace(
         build=build,
         split=split_of,
+        with_rows=with_rows,
         measured=measured_of,
         metrics=metrics_of,
         linear=linear_gaussian,

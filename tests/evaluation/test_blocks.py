@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from aecli.data.dataset import Split
-from aecli.evaluation import moments, sample
+from aecli.evaluation import manifold, moments, sample
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.groups import STEPS, Asked, measured
 from aecli.evaluation.likelihood import Likelihood, importance_sampled
@@ -56,9 +56,11 @@ def every_group(trained, asked: Asked):
 )
 def test_the_size_of_blocks_changes_no_bit(make, monkeypatch, most, shape, model, objective):
     monkeypatch.setattr(sample, "MOST", most)
+    monkeypatch.setattr(manifold, "MOST", 200)
     trained = make.build(shape, model, objective)
     x = table() if shape is MIXED else np.random.default_rng(2).random((N, *shape)).astype(np.float32)
     rows = labelled(make, x)
+    make.with_rows(trained, x[:700])
     found = [
         measured(every_group(trained, Asked(3, training=True)), rows.blocks(size))
         for size in (BATCH, 3 * BATCH, 16 * BATCH)
@@ -104,7 +106,8 @@ class Unending:
 def test_memory_does_not_grow_with_the_rows(make, monkeypatch):
     """Four times the rows: not one more number is kept (an array of a float a row would be 370 kB)."""
     monkeypatch.setattr(sample, "MOST", 500)
-    trained = make.build((4,), VAE, {})
+    monkeypatch.setattr(manifold, "MOST", 200)
+    trained = make.with_rows(make.build((4,), VAE, {}), np.random.default_rng(3).random((300, 4), np.float32))
     peaks = []
     for rows in (8 * BATCH, 60 * BATCH, 240 * BATCH):  # the first compiles
         groups = every_group(trained, Asked(1, training=True))

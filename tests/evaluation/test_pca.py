@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
@@ -27,13 +25,8 @@ def linear(make, basis: np.ndarray, x=ROWS, shape=(FEATURES,)):
     make.set_weights(
         trained, head={"kernel": basis.T, "bias": -mean @ basis.T}, decoder={"kernel": basis, "bias": mean}
     )
-    with_rows(trained, make, x)
+    make.with_rows(trained, x)
     return trained
-
-
-def with_rows(trained, make, x):
-    trained.dataset = SimpleNamespace(train=make.split(x), validation=None, test=None)
-    trained.dataset.splits = lambda: {"train": trained.dataset.train}
 
 
 def test_the_error_is_that_of_scikit_learn(make):
@@ -82,7 +75,7 @@ def test_what_cannot_be_compared_is_left_out_and_said(make):
     assert "evaluated rows have holes" in said(linear(make, REFERENCE.components_[:3]), holed)
     layout = Layout((FEATURES,), True, (0,) * FEATURES, (True,) + (False,) * 7)
     trained = make.build(layout, {"encoder": {"widths": []}, "bottleneck": {"kind": "dense", "size": 3}}, {})
-    with_rows(trained, make, ROWS)
+    make.with_rows(trained, ROWS)
     assert "holes or categories" in said(trained, NEW)
 
 

@@ -71,6 +71,14 @@ def roc(path, x, anomalous, **kwargs):
     return figures.roc(np.asarray(x, float), np.array(anomalous), path, **kwargs)
 
 
+def maps(path, x, **kwargs):
+    return figures.manifold([("the code", x), ("PCA", -x), ("t-SNE", x[::-1]), ("UMAP", x)], path, **kwargs)
+
+
+def weights(path, x, count=2):
+    return figures.weights({f"encoder.{i}": x for i in range(count)}, path, near=1e-3)
+
+
 TEN = ["loss", "reconstruction", "rate", *(f"penalties.{i}.contractive" for i in range(7))]
 CONSTANT = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
 HOLED = np.where(normals(30, 5) > 1, NAN, normals(30, 5))
@@ -157,6 +165,13 @@ CASES = {
             "baselines": {"_z": -SCORES, "pca": uniform(400)},
         },
     ),
+    "maps, classes": (maps, normals(300, 2), {"labels": np.arange(300) % 10}),
+    "maps, scale": (maps, normals(300, 2), {"labels": np.array([*uniform(299), NAN]), "what": "t"}),
+    "maps, no labels": (maps, normals(300, 2), {}),
+    "maps, collapsed": (maps, np.zeros((9, 2)), {"labels": np.array(["a", "b", ""] * 3)}),
+    "weights": (weights, normals(40, 30), {}),
+    "weights, zero": (weights, np.zeros((3, 4)), {}),
+    "weights, many layers": (weights, normals(4, 3), {"count": 15}),
     "roc, two rows": (roc, [1.0, 1.0], {"anomalous": [True, False]}),
 }
 

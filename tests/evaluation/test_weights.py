@@ -1,0 +1,40 @@
+"""The weights' sizes, against numpy on weights that a test has set."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from aecli.evaluation.weights import Weights, by_layer
+
+KERNEL = np.array([[0.5, -0.0005, 0.0], [1e-4, -2.0, 0.001]])
+
+
+def set_all(trained, make):
+    make.set_weights(
+        trained,
+        head={"kernel": KERNEL, "bias": [0.0, 1.0, -1e-5]}, decoder={"kernel": KERNEL.T * 2, "bias": [0.5, -0.5]},
+    )  # fmt: skip
+
+
+def test_of_kernels_and_of_biases(make):
+    trained = make.build((2,), {"encoder": {"widths": []}, "bottleneck": {"kind": "dense", "size": 3}}, {})
+    set_all(trained, make)
+    assert set(by_layer(trained, "kernel")) == {"head", "decoder.last"}
+    found = make.metrics(Weights(trained), np.zeros((4, 2)))
+    values = np.concatenate([KERNEL.ravel(), 2 * KERNEL.ravel()]).astype(np.float32).astype(float)
+    assert found["near_zero_weights"].value == (3 + 2) / 12  # 2 * 0.0005 is 0.001: not within
+    assert found["l1_weights"].value == pytest.approx(np.abs(values).mean())
+    assert found["l2_weights"].value == pytest.approx(np.sqrt((values**2).mean()))
+    assert found["near_zero_biases"].value == 2 / 5
+
+
+def test_kernels_of_a_tied_decoder_count_once(make):
+    model = {"encoder": {"widths": [4], "tied": True}, "bottleneck": {"kind": "dense", "size": 3}}
+    trained = make.build((2,), model, {})
+    assert sum(leaf.size for leaf in by_layer(trained, "kernel").values()) == 2 * 4 + 4 * 3
+
+
+def test_rows_change_nothing(make):
+    trained = make.build((2,), {"encoder": {"widths": [4]}, "bottleneck": {"kind": "dense", "size": 3}}, {})
+    assert make.metrics(Weights(trained), np.zeros((4, 2))) == make.metrics(Weights(trained), np.ones((9, 2)))
