@@ -38,7 +38,7 @@ test: install  ## ruff, types, pytest with warnings as errors
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/basedpyright
-	$(BIN)/pytest -n auto
+	$(BIN)/pytest -n auto --dist worksteal
 
 torture: install  ## kills, signals, damage, full disks, many epochs, mutations: hours; tests/torture/README.md says which
 	@for what in kill stop damage disk epochs mutate; do echo "$$what"; $(BIN)/python -m tests.torture.$$what; done

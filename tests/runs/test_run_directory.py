@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -36,7 +37,8 @@ def test_a_new_run_holds_config_and_record(tmp_path):
     assert STAMP.fullmatch(run.path.name)
     assert run.config_text == "seed: 0\n"
     record = run.record
-    assert list(record) == ["name", "created", "seed", "status"]
+    assert list(record) == ["name", "created", "seed", "status", "files"]
+    assert record["files"] == {"config.yaml": [hashlib.sha256(b"seed: 0\n").hexdigest()]}
     assert record["name"] == "digits/pca"
     moment = datetime.fromisoformat(record["created"])
     assert moment.utcoffset() is not None
@@ -98,7 +100,7 @@ def test_a_file_in_the_way_is_told(tmp_path):
 def test_update_replaces_keys(tmp_path):
     run = Run.create(tmp_path, "a", "", {"status": "running", "timings": {"compile_seconds": 1.0}})
     run.update(status="completed", timings={"train_seconds": float("inf")}, steps=3)
-    assert {k: v for k, v in run.record.items() if k not in ("name", "created")} == {
+    assert {k: v for k, v in run.record.items() if k not in ("name", "created", "files")} == {
         "status": "completed", "timings": {"train_seconds": None}, "steps": 3,
     }  # fmt: skip
 
@@ -316,3 +318,39 @@ def test_a_run_of_before_stays_readable_though_its_config_has_a_key_without_effe
     assert run.config().experiment.objective.rate.weight == 0.5
     with pytest.raises(UserError, match="has no rate"):
         load(run.config_path)
+
+
+def test_a_file_that_is_kept_is_known_by_its_digest_whenever_a_kill_comes(tmp_path, monkeypatch):
+    run = Run.create(tmp_path, "a", "seed: 0\n", {})
+    path = run.path / "features.json"
+    assert run.is_as_kept(path)  # nothing is known of it yet
+    run.keep(path, "one")
+    assert run.is_as_kept(path)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    import aecli.runs.run as module
+
+    write, count = module.write_whole, 0
+    for at in range(3):  # before each of the three writes of the second text
+        run.keep(path, "one")
+
+        def counted(*args: object, at: int = at) -> None:
+            nonlocal count
+            if count == at:
+                killed()
+            count += 1
+            write(*args)
+
+        count = 0
+        monkeypatch.setattr(module, "write_whole", counted)
+        with pytest.raises(KeyboardInterrupt):
+            run.keep(path, "two")
+        monkeypatch.setattr(module, "write_whole", write)
+        assert run.is_as_kept(path), at
+        run.keep(path, "two")
+        assert path.read_text() == "two"
+        assert run.is_as_kept(path)
+    path.write_text("three")
+    assert not run.is_as_kept(path)
