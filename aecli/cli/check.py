@@ -41,7 +41,7 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
     from aecli.config.problems import UserError
     from aecli.tasks.check import check_data, check_model
     from aecli.tasks.large import refuse_too_large
-    from aecli.tasks.train import device_of, load_dataset
+    from aecli.tasks.train import load_dataset
 
     tell = (lambda text: None) if quiet else say
     data, problems = check_data(loaded)
@@ -53,5 +53,17 @@ def _examined(loaded: Loaded, *, quiet: bool) -> dict[str, Any]:
     model = check_model(loaded, dataset.features.layout(), len(dataset.train))
     for line in ("\n# model", *model.lines):
         tell(line)
-    refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device_of(loaded))
+    if (device := _device(loaded)) is not None:
+        refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device)
     return {"data": data.to_dict(), "model": asdict(model)}
+
+
+def _device(loaded: Loaded) -> Any:
+    """The device that training would take; None where it is another machine's: what it holds is not known here."""
+    from aecli.config.problems import UserError
+    from aecli.tasks.train import device_of
+
+    try:
+        return device_of(loaded)
+    except UserError:
+        return None
