@@ -324,10 +324,15 @@ def test_categories_of_anndata_0_7():
     assert raw.labels.tolist() == ["x", "y", "x", "x"]
 
 
+GROUP = "a group"
+
+
 def change(key: str, value: Any) -> None:
     with h5py.File("x.h5ad", "a") as file:
         del file[key]
-        if value is not None:
+        if value is GROUP:
+            file.create_group(key)
+        elif value is not None:
             file[key] = value
 
 
@@ -339,6 +344,9 @@ BAD: dict[str, tuple[str, Any, str]] = {
     "negative index": ("X/indices", np.array([0, -1, 1, 2, 0, 1, 2, 0, 1, 2, 0], np.int32), "do not fit its shape"),
     "falling": ("X/indptr", np.array([0, 8, 5, 8, 11], np.int32), r"parts of 'X' do not fit its shape \[4, 3\]"),
     "short": ("X/indptr", np.array([0, 2, 11], np.int32), "do not fit its shape"),
+    "a group of codes": ("obs/kind/codes", GROUP, "'obs/kind/codes' is a group, not a data set"),
+    "a group of numbers": ("X/data", GROUP, "'X/data' is a group, not a data set"),
+    "a group of names": ("var/_index", GROUP, "'var/_index/values' is not there"),
     "no data": ("X/data", None, "'X/data' is not there"),
     "no obs": ("obs", None, "'obs' is not there"),
     "few genes": ("var/_index", np.array([b"a", b"b"]), "2 names in var for the columns of 'X'"),

@@ -137,6 +137,8 @@ def values(data: Any, place: Place) -> Shaped[np.ndarray, " *shape"]:
     import h5py
 
     name = f"'{data.name.strip('/')}'"
+    if not isinstance(data, h5py.Dataset):
+        raise UserError(Problem(f"{name} is a {type(data).__name__.lower()}, not a data set", place, DAMAGED))
     if data.is_virtual or data.external:
         text = f"{name} lies in other files, which are not read"
         raise UserError(Problem(text, place, "copy it into this file"))
