@@ -217,6 +217,7 @@ DATA: dict[str, tuple[bytes | Callable[[Path], object], str, str]] = {
     "empty.csv": (b"", "empty.csv", "the file is empty"),
     "blank.csv": (b"\n\n\n", "blank.csv", "only blank lines"),
     "header.csv": (b"a,b\n", "header.csv", "x has no rows"),
+    "infinite.tsv": (b"a\tb\n1e999\t1\n1e999\t2\n", "infinite.tsv:2", "x: 2 values are not finite"),
     "one.csv": (b"a,b\n1,2\n", "@", "of 1 row, .* 0 would be left to train on"),
     "one.npy": (npy_bytes(ROWS[:1]), "@", "of 1 row, .* 0 would be left to train on"),
     "latin.csv": ("a,é\n1,2\n3,4\n".encode("latin-1"), "latin.csv:1", "is no table of comma-separated text"),

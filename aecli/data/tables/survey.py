@@ -161,8 +161,9 @@ class _Survey:
             self.evidence[i].add(arrays.text(column), self.rows)
         elif self.table.untyped:
             values = arrays.numbers(column)
-            self.nonfinite = self.nonfinite or bool(column.null_count) or not np.isfinite(values).all()
-            if self.table.doubtful(i) and (values % 1 > 0).any():
+            finite = np.isfinite(values)
+            self.nonfinite = self.nonfinite or bool(column.null_count) or not finite.all()
+            if self.table.doubtful(i) and (values[finite] % 1 > 0).any():
                 raise pa.ArrowInvalid("fractions, where a point may part thousands: to be read as text")
 
     def plan(self) -> Plan:
