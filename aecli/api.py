@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -106,14 +108,16 @@ def open_run(
     warn: Callable[[str], None] | None = None,
 ) -> OpenRun:
     """Open a run: its directory, a unique prefix of its name under `output`, or `latest`: the newest that has a
-    checkpoint. `warn` is told what is not as it might be expected.
+    checkpoint. `warn` is told what is not as it might be expected, a damaged checkpoint among it; without it, Python's
+    own warnings are.
     """
     from aecli.runs.find import TRAINED
     from aecli.runs.find import open_run as find
     from aecli.training.devices import use_cache
 
     use_cache()
-    found = find(str(run), Path(output), TRAINED, warn or (lambda text: None))
+    warn = warn or partial(warnings.warn, stacklevel=2)
+    found = find(str(run), Path(output), TRAINED, warn)
     return OpenRun(_open_trained(found, checkpoint, warn))
 
 

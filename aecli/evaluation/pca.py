@@ -10,7 +10,7 @@ import numpy as np
 
 from aecli.evaluation.metric import Measured, Metric
 from aecli.evaluation.moments import Moments, pieces
-from aecli.evaluation.principal import Principal, angles, principal
+from aecli.evaluation.principal import Principal, angles, principal, residual
 from aecli.evaluation.reconstruction import errors
 
 if TYPE_CHECKING:
@@ -43,8 +43,9 @@ class Pca:
         if self.why is not None:
             return
         flat = block.x.reshape(len(block), -1)
-        residual = np.concatenate([self.components.residual(piece) for piece in pieces(flat)])
-        self.moments.add({"pca": residual, "ours": errors(self.trained, block.x).squared})
+        fitted = self.components
+        left = np.concatenate([residual(piece, fitted.mean, fitted.components) for piece in pieces(flat)])
+        self.moments.add({"pca": left, "ours": errors(self.trained, block.x).squared})
 
     def result(self) -> Measured:
         """The error beside the autoencoder's, and the angles."""

@@ -29,10 +29,13 @@ class Principal(NamedTuple):
     components: Float64[np.ndarray, " k d"]
     exact: bool
 
-    def residual(self, x: Float64[np.ndarray, " rows d"]) -> Float64[np.ndarray, " rows"]:
-        """||(I - V'V)(x - mean)||^2, V the components: the error of the best linear autoencoder."""
-        centred = x - self.mean
-        return np.square(centred - (centred @ self.components.T) @ self.components).sum(axis=1)
+
+def residual(
+    x: Float[np.ndarray, " rows d"], mean: Float64[np.ndarray, " d"], components: Float64[np.ndarray, " k d"]
+) -> Float64[np.ndarray, " rows"]:
+    """||(I - V'V)(x - mean)||^2, V the components: the error of the best linear autoencoder."""
+    centred = x - mean
+    return np.square(centred - (centred @ components.T) @ components).sum(axis=1)
 
 
 def principal(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aecli.evaluation.principal import principal
+from aecli.evaluation.principal import CHUNK, principal, residual
 from aecli.layout import Layout
 from aecli.tasks.blocks import in_blocks
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from jaxtyping import Float, Float32, Float64
 
 NAMES = ("z_norm", "pca_residual")
-CHUNK = 4096
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,8 @@ class Baselines:
         return self._each(lambda x: np.linalg.norm((x - self.mean) / self.deviation, axis=1), rows)
 
     def pca_residual(self, rows: Float[np.ndarray, " rows *features"]) -> Float32[np.ndarray, " rows"]:
-        """||(I - V'V)(x - mean)||^2, V the first k components: the error of the best linear
-        autoencoder.
-        """
-
-        def residual(x: np.ndarray) -> np.ndarray:
-            centred = x - self.mean
-            return np.square(centred - (centred @ self.components.T) @ self.components).sum(axis=1)
-
-        return self._each(residual, rows)
+        """The error of the best linear autoencoder (`residual`), V the first k components."""
+        return self._each(lambda x: residual(x, self.mean, self.components), rows)
 
     def _each(
         self, function: Callable[[np.ndarray], np.ndarray], rows: Float[np.ndarray, " rows *features"]

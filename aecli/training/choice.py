@@ -25,7 +25,7 @@ def chosen(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[in
     """The step and the arrays of the checkpoint that `which` (best, last, or a step) means.
 
     UserError where there is none of that name or none yet, DamagedError where none is left. What is damaged or gone
-    is told to `warn`, and another used; without `warn` it is raised.
+    is told to `warn`, and another used; without `warn` a best one that cannot be loaded is raised.
     """
     is_step = which.isascii() and which.isdecimal() and len(which) < 20
     if which not in ("best", "last") and not is_step:

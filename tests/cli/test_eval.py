@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
 
+from aecli.experiment import MetricGroup
 from tests.cli.command import aecli, done, refused
 
 
@@ -111,3 +113,9 @@ def test_checkpoints_by_name_and_step(runs):
 )
 def test_what_cannot_be_measured_is_refused(runs, arguments, message):
     assert message in refused("eval", runs.dense, *arguments)
+
+
+def test_help_names_every_group_of_metrics():
+    text = " ".join(aecli("eval", "--help").out.split())
+    for name in get_args(MetricGroup):
+        assert name in text

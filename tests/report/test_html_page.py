@@ -189,7 +189,7 @@ def test_nothing_in_a_page_steers_a_terminal_or_turns_the_order_of_what_is_read(
 
 
 def test_json_of_a_page_means_itself_but_for_what_would_steer():
-    for said, shown in [("a\u202eb", r"a\u202eb"), (r"\u202e", r"\u202e"), ("\x1b", r"\u001b"), ("é\n\t\\", "é\n\t\\")]:
+    for said, shown in [("a\u202eb", r"a\u202eb"), (r"\u202e", r"\u202e"), ("\x1b", r"\x1b"), ("é\n\t\\", "é\n\t\\")]:
         assert json.loads(safe_json({"k": said})) == {"k": shown}
 
 

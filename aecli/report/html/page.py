@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
@@ -25,11 +24,7 @@ from aecli.report.html.content import RunContent
 from aecli.report.html.marginals import marginals
 from aecli.report.html.provenance import provenance, recipe
 
-MOST_TERMS = 64  # that are drawn: an objective has a dozen, and each takes a tenth of a second
-# JSON's escapes of what `aecli.config.words.harmless` escapes, each after an even number of backslashes.
-_STEERING = re.compile(
-    r"(?<!\\)((?:\\\\)*)\\u(00(?:0[0-8bce-f]|1[0-9a-f]|7f|[89][0-9a-f])|061c|200[ef]|202[89a-e]|206[6-9])"
-)
+MOST_TERMS = 64  # that are drawn: an objective has a dozen
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
@@ -69,8 +64,17 @@ def safe_json(value: Any) -> str:
     """
     from aecli.runs.files import to_json
 
-    text = _STEERING.sub(r"\1\\\\u\2", to_json(value, indent=None).strip())
+    text = to_json(_shown(value), indent=None).strip()
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _shown(value: Any) -> Any:
+    """The value with its texts as they may be shown (`harmless`)."""
+    if isinstance(value, dict):
+        return {_shown(key): _shown(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(item) for item in value]
+    return harmless(value) if isinstance(value, str) else value
 
 
 def policy(scripts: Sequence[str]) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-_UNIT = r"(?:\s+[^\s\d].*)?"
+_UNIT = r"(?:\s+[A-Za-z%(°][^<>=*]*)?"  # words: what could be meant to be computed is refused
 
 
 def _form(which: str) -> str:

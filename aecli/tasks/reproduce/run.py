@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from aecli.config.problems import Problem, UserError
 from aecli.tasks.reproduce.claim import Claim, Variant
 from aecli.tasks.reproduce.expectation import Expectation
 from aecli.tasks.train import train
@@ -68,6 +69,9 @@ def reproduce(
 
     What is expected of a number is expected of its mean over seeds. Errors are those of `train`.
     """
+    if claim.seeds > 1 and any(word.startswith("seed=") for word in overrides or []):
+        text = f"{claim.recipe.name} is of the mean over {claim.seeds} seeds, and seed= would make them one"
+        raise UserError(Problem(text, None, "leave it out, or train the recipe: aecli train"))
     began, runs = time.perf_counter(), []
     found: dict[str, list[float]] = {}
     for variant in claim.variants:
