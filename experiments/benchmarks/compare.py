@@ -24,7 +24,7 @@ from memory import memory
 from saving import saving
 from shell import shell
 from table import table
-from training import CONTENDERS, compare, contractive
+from training import CONTENDERS, LONGER, compare, contractive, gpu
 
 PEERS = Path(".peers/bin/python")
 ROWS: dict[str, Callable[[str | None, int], None]] = {
@@ -35,6 +35,7 @@ ROWS: dict[str, Callable[[str | None, int], None]] = {
     "shell": shell,
     "memory": memory,
     "saving": saving,
+    **{f"gpu_{name}": partial(gpu, name) for name in LONGER},
     **{f"growth_{what}": partial(growth, what) for what in SIZES},
 }
 

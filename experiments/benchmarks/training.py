@@ -19,6 +19,21 @@ CONTENDERS = {
     "conv_ae": ("aecli", *TORCH, *LAST, *BARE),
     "conv_vae": ("aecli", *TORCH, *LAST, *BARE),
 }
+GPU = ("aecli", *TORCH, "torch-graphs", "torch-graphs+tf32", "torch-channels_last+graphs+tf32")
+LONGER = {"mlp_vae": 20, "mlp_vae_bf16": 20, "conv_ae": 50, "conv_vae": 100}  # rounds of a GPU, in those of a CPU
+
+
+def gpu(workload: str, peers: str | None, repeats: int) -> None:
+    """A table of one workload on a GPU: the same work, rounds long enough to be measured there."""
+    import jax
+
+    if jax.default_backend() != "gpu":
+        print("no GPU is here, or JAX is not installed for it")
+        return
+    names = [name.replace("tf32", "bf16") if "bf16" in workload else name for name in GPU]
+    kept = [name for name in names if workload.startswith("conv") or "channels_last" not in name]
+    found = in_turn([(name, f"{workload},longer={LONGER[workload]}") for name in kept], peers, repeats)
+    print(table([cells(found, one) for one in found]))
 
 
 def compare(workload: str, peers: str | None, repeats: int) -> None:

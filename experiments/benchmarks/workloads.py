@@ -49,7 +49,7 @@ WORKLOADS = {
 def named(text: str) -> Workload:
     """A workload by name, or a variation of it: `mlp_vae,batch=256,width=2,rows=10000`, width times its layers.
 
-    A round of a variation costs about what a round of the workload does.
+    A round of a variation costs about what a round of the workload does, or `longer` times as much.
     """
     name, *changes = text.split(",")
     work = WORKLOADS[name]
@@ -61,10 +61,12 @@ def named(text: str) -> Workload:
             work = replace(work, layers=layers, updates=max(1, work.updates // number))
         elif what == "batch":
             work = replace(work, batch=number, updates=max(1, work.updates * work.batch // number))
+        elif what == "longer":
+            work = replace(work, updates=work.updates * number)
         elif what == "rows":
             work = replace(work, rows=number)
         else:
-            raise ValueError(f"{text}: '{what}' is none of width, batch, rows")
+            raise ValueError(f"{text}: '{what}' is none of width, batch, longer, rows")
     return work
 
 

@@ -302,6 +302,16 @@ def test_what_is_carried_of_typed_columns_keeps_its_type(tmp_path):
     assert carried["h"].tolist() == ["1970-01-01", ""]
 
 
+@pytest.mark.parametrize("ending", ["parquet", "arrow"])
+def test_columns_without_a_name_are_carried_by_their_index_however_many(ending, tmp_path):
+    given = [pa.array([1.0, 2.0]), pa.array(["p", "q"]), pa.array([5, 6]), pa.array([3.0, 4.0])]
+    path = tmp_path / f"rows.{ending}"
+    (pq.write_table if ending == "parquet" else feather.write_feather)(pa.table(given, names=["b", "", "", "a"]), path)
+    raw = read(str(path), Want(columns=("a", "b"), strict=False))
+    np.testing.assert_array_equal(raw.x, [[3, 1], [4, 2]])
+    assert {name: list(values) for name, values in raw.carried.items()} == {"1": ["p", "q"], "2": [5, 6]}
+
+
 def test_an_index_of_pandas_is_carried(tmp_path):
     pq.write_table(pa.table({"a": [1, 2], "__index_level_0__": [5, 6]}), tmp_path / "t.parquet")
     raw = read(str(tmp_path / "t.parquet"))

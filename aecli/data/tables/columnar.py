@@ -64,7 +64,7 @@ class _Columnar(ABC):
 
     @abstractmethod
     def _read(self, columns: Sequence[int]) -> Iterator[Any]:
-        """Record batches of these columns, in file order."""
+        """Record batches of at least these columns, in file order."""
 
     def native(self, column: int) -> Native | None:
         """What a column is by its type."""
@@ -97,10 +97,21 @@ class _Columnar(ABC):
     def batches(self, columns: Sequence[int]) -> Iterator[list[Any]]:
         """These columns as Arrow arrays of equal length, a few rows at a time, in file order."""
         with decoding(self.kind, self.place):
-            for batch in self._read(columns):
+            for read in self._read(columns):
+                batch = read.select(self._places(columns, read.schema.names))
                 batch.validate(full=True)  # lengths, offsets and UTF-8 are a stranger's
                 for start in range(0, batch.num_rows, self.step):
                     yield batch.slice(start, self.step).columns
+
+    def _places(self, columns: Sequence[int], read: Sequence[str]) -> list[int]:
+        """Where these are among the columns that were read: those of one name (none at all, say) in file order."""
+        wanted = {self.names[i] for i in columns}
+        of_file, of_read = (
+            sorted((i for i, name in enumerate(names) if name in wanted), key=names.__getitem__)
+            for names in (self.names, read)
+        )
+        places = dict(zip(of_file, of_read, strict=True))
+        return [places[i] for i in columns]
 
     def check_end(self) -> None:  # noqa: B027 (nothing is the answer)
         """Their readers do."""
@@ -132,8 +143,7 @@ class ParquetTable(_Columnar):
         with self._file() as file:
             names = [self.names[i] for i in columns]
             for group in range(file.num_row_groups):
-                for batch in file.iter_batches(self.step, [group], names):
-                    yield batch.select(names)
+                yield from file.iter_batches(self.step, [group], names)
 
 
 class ArrowTable(_Columnar):
@@ -160,8 +170,6 @@ class ArrowTable(_Columnar):
             yield stack.enter_context(reader), of_file
 
     def _read(self, columns: Sequence[int]) -> Iterator[Any]:
-        names = [self.names[i] for i in columns]
-        with self._reader(columns) as (reader, of_file):
-            batches = map(reader.get_batch, range(reader.num_record_batches)) if of_file else reader
-            for batch in batches:
-                yield batch.select(names)
+        names = {self.names[i] for i in columns}
+        with self._reader([i for i, name in enumerate(self.names) if name in names]) as (reader, of_file):
+            yield from map(reader.get_batch, range(reader.num_record_batches)) if of_file else reader

@@ -1,4 +1,7 @@
-"""PyTorch, as its users would write the same training well: eager, channels_last, compile, bf16, joined by '+'."""
+"""PyTorch, as its users would write the same training well, on a GPU where there is one.
+
+Variants, joined by '+': eager, channels_last, compile, graphs (compile that replays CUDA graphs), bf16, tf32 of a GPU.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from initial import kernels, order, smallest
 from torch import nn
 from torch.nn import functional
 from workloads import KERNEL, STRIDE
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def chain(layer, *sizes):
@@ -98,7 +103,7 @@ class Batches:
     def next(self) -> torch.Tensor:
         if self.at + self.batch > len(self.data):
             self.epoch, self.at = self.epoch + 1, 0
-            self.order = torch.from_numpy(order(len(self.data), self.seed, self.epoch))
+            self.order = torch.from_numpy(order(len(self.data), self.seed, self.epoch)).to(self.data.device)
         index = self.order[self.at : self.at + self.batch]
         self.at += self.batch
         return self.data[index]
@@ -108,7 +113,7 @@ def trainer(optimizer, loss_of: Callable[[], torch.Tensor]) -> Callable[[int], f
     """So many updates, and their mean loss: it is read once, at their end."""
 
     def train(updates: int) -> float:
-        total = torch.zeros(())
+        total = torch.zeros((), device=DEVICE)
         for _ in range(updates):
             optimizer.zero_grad(set_to_none=True)
             loss = loss_of()
@@ -120,19 +125,26 @@ def trainer(optimizer, loss_of: Callable[[], torch.Tensor]) -> Callable[[int], f
     return train
 
 
+def _compiles(options: set[str]) -> bool:
+    return bool(options & {"compile", "graphs"})
+
+
 def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
     torch.manual_seed(seed)
     options = set(variant.split("+"))
-    model, data = Autoencoder(work, seed), torch.from_numpy(rows)
+    model, data = Autoencoder(work, seed).to(DEVICE), torch.from_numpy(rows).to(DEVICE)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = "tf32" in options
     if work.kind == "conv":
         layout = torch.channels_last if "channels_last" in options else torch.contiguous_format
         data = data.permute(0, 3, 1, 2).contiguous(memory_format=layout)
         model = model.to(memory_format=layout)
-    compiled = torch.compile(model) if "compile" in options else model
+    compiled = (
+        torch.compile(model, mode="reduce-overhead" if "graphs" in options else None) if _compiles(options) else model
+    )
     batches = Batches(data, work.batch, seed)
 
     def loss_of() -> torch.Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled="bf16" in options):
+        with torch.autocast(DEVICE.type, torch.bfloat16, enabled="bf16" in options):
             return compiled(batches.next())
 
     return trainer(torch.optim.Adam(model.parameters(), work.rate, fused=True), loss_of)
