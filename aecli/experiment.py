@@ -70,7 +70,9 @@ class Training(Spec):
     epochs: int = Field(default=20, ge=0, description="passes over the training rows")
     batch_size: int = Field(default=128, ge=1, le=1_000_000)
     optimizer: Annotated[Optimizer, OPTIMIZERS] = Adam()
-    precision: Precision = Field(default="float32", description="of products; parameters are float32 always")
+    precision: Precision = Field(
+        default="float32", description="of products' operands; sums and parameters are float32 always"
+    )
     average: Annotated[EMA | None, _or_none(EMA)] = Field(default=None, description="none, or {kind: ema, decay}")
     stop_early: Annotated[StopEarly | None, _or_none(StopEarly)] = Field(
         default=None, description="none, or {metric, patience}"

@@ -74,18 +74,21 @@ class Executable:
     def __call__(self, *args: Any) -> Any:
         """function(*args)."""
         if any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(args)):
-            return self.jitted(*args)
+            with exact():
+                return self.jitted(*args)
         return self.compiled(*args)(*args)
 
     def lower(self, *args: Any) -> Any:
         """As `jax.jit` lowers it."""
-        return self.jitted.lower(*args)
+        with exact():
+            return self.jitted.lower(*args)
 
     def shapes(self, *args: Any) -> Any:
         """What it gives for arguments like these, as `jax.eval_shape` describes it; of what is kept, as kept."""
         file = self._file(*args)
         if file is None:
-            file = self._files[_like(args)] = Kept(jax.eval_shape(self.jitted, *args), None)
+            with exact():
+                file = self._files[_like(args)] = Kept(jax.eval_shape(self.jitted, *args), None)
             path = self._path(*args)
             if path is not None:
                 _keep(path, file)
@@ -104,9 +107,9 @@ class Executable:
         path, device = self._path(*args), _device(args)
         options = _FEW if self.once and device is not None and device.platform == "cpu" else None
         if path is None:
-            return self.jitted.lower(*args).compile(compiler_options=options)
+            return self.lower(*args).compile(compiler_options=options)
         with _COMPILING, _without_cache():
-            made = self.jitted.lower(*args).compile(compiler_options=options)
+            made = self.lower(*args).compile(compiler_options=options)
         note(misses=1)
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), made.out_info)
         try:
@@ -140,6 +143,11 @@ class Executable:
         shapes = [f"{shape} {kind}" for shape, kind in leaves]
         text = "\n".join((self.identity, str(tree), *shapes, place, _settings(), _code()))
         return programs_folder() / hashlib.sha256(text.encode()).hexdigest()
+
+
+def exact() -> Any:
+    """What is traced within computes in float32 wherever it runs, but for products that name their precision."""
+    return jax.default_matmul_precision("highest")
 
 
 def _like(args: Any) -> tuple[Any, tuple[tuple[Any, Any], ...], Any]:

@@ -21,6 +21,7 @@ from aecli.evaluation.sample import Sample, sampled
 from aecli.evaluation.terms import Terms, term_values
 from aecli.layout import Layout
 from aecli.training.trained import BATCH
+from tests.helpers import bitwise
 
 N = 2600  # five batches and a part of one
 VAE = {"encoder": {"widths": [5]}, "bottleneck": {"kind": "gaussian", "size": 3}}
@@ -45,6 +46,7 @@ def every_group(trained, asked: Asked):
     return [group for name in STEPS for group in STEPS[name](trained, asked)]
 
 
+@bitwise
 @pytest.mark.parametrize(
     ("most", "shape", "model", "objective"),
     [

@@ -9,6 +9,7 @@ from sklearn.decomposition import PCA
 from aecli.evaluation.pca import Pca
 from aecli.evaluation.principal import angles, principal
 from aecli.layout import Layout
+from tests.helpers import bitwise
 
 DRAW = np.random.default_rng(5)
 SIZE, FEATURES = 3, 8
@@ -79,6 +80,7 @@ def test_what_cannot_be_compared_is_left_out_and_said(make):
     assert "holes or categories" in said(trained, NEW)
 
 
+@bitwise
 def test_blocks_change_nothing(make):
     trained = linear(make, REFERENCE.components_[:SIZE])
     whole = make.metrics(Pca(trained), NEW)

@@ -77,7 +77,7 @@ def test_variance_survives_transposed_layers():
 def test_mirror_runs_the_sizes_back():
     config = network(channels=[3, 5, 7])
     assert config.model.decoding.channels == (7, 5, 3)
-    made = forms(config.model.encoder, (28, 20, 1), (3, 5, 7), narrow=False)
+    made = forms(config.model.encoder, (28, 20, 1), (3, 5, 7), "float32")
     assert [form.output for form in made] == [(14, 10), (7, 5), (4, 3)]
 
 

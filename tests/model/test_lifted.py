@@ -108,7 +108,7 @@ def test_toom_cooks_matrices_are_exact(taps, tile):
 def test_the_way_goes_by_what_it_moves_and_multiplies():
     many = Correlation((16, 16), 64, 128, (4, 4), (2, 2), ((1, 1), (1, 1)))
     few = Correlation((28, 28), 1, 32, (4, 4), (2, 2), ((1, 1), (1, 1)))
-    narrow = Correlation((16, 16), 64, 128, (4, 4), (2, 2), ((1, 1), (1, 1)), narrow=True)
+    narrow = Correlation((16, 16), 64, 128, (4, 4), (2, 2), ((1, 1), (1, 1)), precision="bfloat16")
     apart = Correlation((16, 16), 64, 128, (3, 3), (1, 1), ((2, 2), (2, 2)), (2, 2))
     assert [way.products for way in ways(many, 128)] == [5, 5]
     for form in (few, narrow, apart):

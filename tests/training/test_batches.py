@@ -61,9 +61,9 @@ def test_calls_grow_while_they_are_quick_and_shrink_when_slow(monkeypatch):
 
 def test_a_call_is_bounded_by_batches_and_by_numbers_in_and_out():
     looped = Looped(lambda w, a: a, 512, "test")
-    assert looped.held(0.0, [np.zeros((10**6, 1))]) == MOST
-    assert looped.held(0.0, [np.zeros((1000, 1))]) == 2
-    assert looped.held(0.0, [np.zeros((0, 1))]) == 1
+    assert looped.held(0.0, [np.zeros((10**6, 1), np.float32)]) == MOST
+    assert looped.held(0.0, [np.zeros((1000, 1), np.float32)]) == 2
+    assert looped.held(0.0, [np.zeros((0, 1), np.float32)]) == 1
     assert looped.held(0.0, [np.broadcast_to(np.float32(0), (10**5, 784))]) == 2
     assert looped.held(0.0, [np.broadcast_to(np.float32(0), (1000, 10**7))]) == 1
     # a decoder of large images: its output is what counts

@@ -12,7 +12,7 @@ import pytest
 
 from aecli.training import devices, executables
 from aecli.training.devices import compiled, use_cache
-from aecli.training.executables import Executable
+from aecli.training.executables import Executable, exact
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +204,13 @@ else:
     first, second = run("kept"), run("kept")
     assert first.split("]")[0] == second.split("]")[0]
     assert second.endswith("] 1\n")
+
+
+def test_what_names_no_precision_is_computed_in_float32_wherever_it_runs():
+    program = Executable("product", lambda a: a @ a.T, "test")
+    like = jax.ShapeDtypeStruct((3, 2), jnp.float32)
+    with exact():
+        there = program.jitted.trace(like).lower(lowering_platforms=("tpu",)).as_text()
+    for text in (there, program.lower(like).as_text()):
+        assert "HIGHEST" in text
+        assert "DEFAULT" not in text

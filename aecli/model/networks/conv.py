@@ -52,7 +52,7 @@ class Conv(Network):
 
         if (why := needs_image(self.kind, shape)) is not None:
             return why
-        smallest = min(n for form in forms(self, shape, self.channels, narrow=False) for n in form.output)
+        smallest = min(n for form in forms(self, shape, self.channels, "float32") for n in form.output)
         if smallest >= 1:
             return None
         return f"{len(self.channels)} layers with kernel {self.kernel} leave nothing of {shape[0]} x {shape[1]} pixels"

@@ -64,7 +64,7 @@ class ConvEncoder(nnx.Module):
     turned = True
 
     def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: Keys):
-        made = forms(spec, shape, spec.channels, narrow=precision == "bfloat16")
+        made = forms(spec, shape, spec.channels, precision)
         blocks = [ConvBlock(spec, Convolution(form, spec.activation, rngs), form.outputs, rngs) for form in made]
         self.blocks = nnx.List(blocks)
         self.width = size_of((*made[-1].output, made[-1].outputs))
@@ -80,7 +80,7 @@ class ConvDecoder(nnx.Module):
     """A dense block to the smallest image, then layers that enlarge it; the last has neither norm nor activation."""
 
     def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys):
-        made = forms(spec, shape, spec.channels[::-1], narrow=precision == "bfloat16")[::-1]
+        made = forms(spec, shape, spec.channels[::-1], precision)[::-1]
         self.smallest = (*made[0].output, made[0].outputs)
         self.first = Linear(size, size_of(self.smallest), spec.activation, precision, rngs, turned=True)
         self.norm, self.activation = norm_of(spec.norm, made[0].outputs, rngs), spec.activation

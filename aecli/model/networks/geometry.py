@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from aecli.model.products.correlation import Correlation, Pair
+from aecli.model.products.precision import Precision
 
 
-def forms(spec: Any, shape: tuple[int, ...], channels: tuple[int, ...], *, narrow: bool) -> list[Correlation]:
+def forms(spec: Any, shape: tuple[int, ...], channels: tuple[int, ...], precision: Precision) -> list[Correlation]:
     """One a layer, from images of `shape` [height, width, channels] through `channels`; a decoder runs them back."""
     found: list[Correlation] = []
     size, inputs = (shape[0], shape[1]), shape[2]
@@ -16,7 +17,7 @@ def forms(spec: Any, shape: tuple[int, ...], channels: tuple[int, ...], *, narro
         if spec.padding == "valid":
             padding = ((0, 0), (0, 0))
         kernel, stride = (spec.kernel, spec.kernel), (spec.stride, spec.stride)
-        found.append(Correlation(size, inputs, outputs, kernel, stride, padding, narrow=narrow))
+        found.append(Correlation(size, inputs, outputs, kernel, stride, padding, precision=precision))
         size, inputs = found[-1].output, outputs
     return found
 
@@ -31,4 +32,4 @@ def unstrided(form: Correlation) -> Correlation:
     """The convolution that follows a repetition to `form.size`: from its outputs to its inputs, stride 1."""
     height, width = form.size
     padding = (same(height, form.kernel[0], 1), same(width, form.kernel[1], 1))
-    return Correlation(form.size, form.outputs, form.inputs, form.kernel, (1, 1), padding, narrow=form.narrow)
+    return Correlation(form.size, form.outputs, form.inputs, form.kernel, (1, 1), padding, precision=form.precision)

@@ -54,7 +54,7 @@ class Linear(nnx.Module):
         if not tied:
             self.kernel = nnx.Param(kernel_initializer(before)(rngs.params(), (inputs, outputs), jnp.float32))
         self.bias = nnx.Param(jnp.zeros((outputs,), jnp.float32))
-        self.form = Product(inputs, outputs, narrow=precision == "bfloat16", turned=turned)
+        self.form = Product(inputs, outputs, precision, turned)
 
     def __call__(self, x: Float[Array, "batch inputs"], kernel: Float[Array, "inputs outputs"] | None = None):
         """The layer applied, with a kernel of another module where it is tied."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from aecli.config.part import Part
+from aecli.model.products.precision import Precision
 
 if TYPE_CHECKING:
     from aecli.model.networks.keys import Keys
-
-Precision = Literal["float32", "bfloat16"]
 
 
 class Network(Part):

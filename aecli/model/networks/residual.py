@@ -31,9 +31,9 @@ class Before(nnx.Module):
 class Residual(nnx.Module):
     """h + V * s(norm(U * s(norm(h)))); V starts at zero, so that a block starts as the identity (Goyal et al. 2017)."""
 
-    def __init__(self, spec: Any, size: Pair, width: int, narrow: bool, rngs: Keys):
+    def __init__(self, spec: Any, size: Pair, width: int, precision: Precision, rngs: Keys):
         kernel = (spec.kernel, spec.kernel)
-        form = unstrided(Correlation(size, width, width, kernel, narrow=narrow))
+        form = unstrided(Correlation(size, width, width, kernel, precision=precision))
         self.before = nnx.List([Before(spec, width, rngs) for _ in range(2)])
         self.layers = nnx.List([Convolution(form, spec.activation, rngs) for _ in range(2)])
         # Not kernel[...] = zeros: of traced values flax asks what costs JAX more, the more has been traced before.
@@ -61,9 +61,9 @@ class Unfolded(nnx.Module):
 class Stage(nnx.Module):
     """A layer that changes the image's size, and residual blocks after it."""
 
-    def __init__(self, spec: Any, layer: nnx.Module, size: Pair, width: int, narrow: bool, rngs: Keys):
+    def __init__(self, spec: Any, layer: nnx.Module, size: Pair, width: int, precision: Precision, rngs: Keys):
         self.layer = layer
-        self.blocks = nnx.List([Residual(spec, size, width, narrow, rngs) for _ in range(spec.blocks)])
+        self.blocks = nnx.List([Residual(spec, size, width, precision, rngs) for _ in range(spec.blocks)])
 
     def __call__(self, h: Float[Array, "batch height width channels"], mode: Mode) -> Any:
         """The stage applied."""
@@ -79,10 +79,9 @@ class ResidualEncoder(nnx.Module):
     turned = True
 
     def __init__(self, spec: Any, shape: tuple[int, ...], precision: Precision, rngs: Keys):
-        narrow = precision == "bfloat16"
-        made = forms(spec, shape, spec.channels, narrow=narrow)
+        made = forms(spec, shape, spec.channels, precision)
         self.stages = nnx.List([
-            Stage(spec, Convolution(form, "linear", rngs), form.output, form.outputs, narrow, rngs) for form in made
+            Stage(spec, Convolution(form, "linear", rngs), form.output, form.outputs, precision, rngs) for form in made
         ])  # fmt: skip
         self.after = Before(spec, made[-1].outputs, rngs)
         self.width = size_of((*made[-1].output, made[-1].outputs))
@@ -98,12 +97,11 @@ class ResidualDecoder(nnx.Module):
     """A dense layer to the smallest image and blocks on it, then stages that enlarge it; the last layer is linear."""
 
     def __init__(self, spec: Any, size: int, shape: tuple[int, ...], precision: Precision, rngs: Keys):
-        narrow = precision == "bfloat16"
-        made = forms(spec, shape, spec.channels[::-1], narrow=narrow)[::-1]
+        made = forms(spec, shape, spec.channels[::-1], precision)[::-1]
         smallest = (*made[0].output, made[0].outputs)
         first = Unfolded(Linear(size, size_of(smallest), "linear", precision, rngs, turned=True), smallest)
-        self.stages = nnx.List([Stage(spec, first, made[0].output, made[0].outputs, narrow, rngs), *(
-            Stage(spec, enlarging(spec, form, "linear", rngs), form.size, form.inputs, narrow, rngs)
+        self.stages = nnx.List([Stage(spec, first, made[0].output, made[0].outputs, precision, rngs), *(
+            Stage(spec, enlarging(spec, form, "linear", rngs), form.size, form.inputs, precision, rngs)
             for form in made[:-1]
         )])  # fmt: skip
         self.after = Before(spec, made[-1].outputs, rngs)

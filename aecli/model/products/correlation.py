@@ -15,7 +15,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from aecli.model.products.lifted import Lifted, ways
-from aecli.model.products.operands import apart, dot, dot_turned, laid, rounded
+from aecli.model.products.operands import apart, dot, dot_turned, exactness, laid, rounded
+from aecli.model.products.precision import Precision
 from aecli.model.products.trilinear import Slot, Trilinear
 
 Pair = tuple[int, int]
@@ -27,7 +28,7 @@ DIMENSIONS = ("NHWC", "HWIO", "NHWC")
 class Correlation(Trilinear):
     """T(x, w, y) = sum x[b, s p + d k, c] w[k, c, o] y[b, p, o] over positions p and taps k; x padded with zeros.
 
-    `size` is x's height and width, `padding` (before, after) of each; `narrow`: operands rounded to bfloat16.
+    `size` is x's height and width, `padding` (before, after) of each.
     """
 
     size: Pair
@@ -37,7 +38,7 @@ class Correlation(Trilinear):
     stride: Pair = (1, 1)
     padding: tuple[Pair, Pair] = ((0, 0), (0, 0))
     dilation: Pair = (1, 1)
-    narrow: bool = False
+    precision: Precision = "float32"
 
     @property
     def output(self) -> Pair:
@@ -58,7 +59,7 @@ class Correlation(Trilinear):
 
     def plain(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
         """XLA's convolution and its transposes."""
-        a, b = rounded(a, b, self.narrow)
+        a, b = rounded(a, b, self.precision)
         if wanted == "y":
             return self._convolved(a, b)
         batch = a.shape[0]
@@ -71,7 +72,7 @@ class Correlation(Trilinear):
     def _convolved(self, x: Any, w: Any) -> Any:
         return jax.lax.conv_general_dilated(
             x, w, self.stride, self.padding, rhs_dilation=self.dilation, dimension_numbers=DIMENSIONS,
-            preferred_element_type=jnp.float32,
+            precision=exactness(self.precision), preferred_element_type=jnp.float32,
         )  # fmt: skip
 
     def cpu(self, wanted: Slot, a: Any, b: Any) -> Float[Array, "..."]:
@@ -80,7 +81,7 @@ class Correlation(Trilinear):
 
     def lifted(self, wanted: Slot, a: Any, b: Any, way: Lifted) -> Float[Array, "..."]:
         """T = sum_r <x_r, w_r y_r'> of the lifted arguments; what comes out is lowered again."""
-        a, b = rounded(a, b, self.narrow)
+        a, b = rounded(a, b, self.precision)
         if wanted == "w":
             return way.to_kernel(_each(dot_turned, way.of_x(inner(a)), way.of_y(inner(b))))
         if wanted == "x":

@@ -35,9 +35,9 @@ def ways(form: Correlation, batch: int) -> tuple[Axis, Axis]:
 
 
 def _tiles(form: Correlation, shifts: list[int]) -> range:
-    """Tiles whose sums stay within float32's rounding; those of narrow operands would not."""
+    """Tiles whose sums stay within float32's rounding; those of bfloat16 would not."""
     dense = len(shifts) > 1 and shifts[-1] == len(shifts) - 1
-    return range(2, len(POINTS) + 3 - len(shifts)) if dense and not form.narrow else range(0)
+    return range(2, len(POINTS) + 3 - len(shifts)) if dense and form.precision != "bfloat16" else range(0)
 
 
 def _cost(form: Correlation, found: tuple[Axis, Axis], batch: int) -> float:

@@ -1,4 +1,4 @@
-"""What the CPU programs do to a product's operands."""
+"""What is done to a product's operands: rounded, and by the CPU programs turned."""
 
 from __future__ import annotations
 
@@ -11,10 +11,18 @@ from jax.experimental.layout import Layout, with_layout_constraint
 from jax.experimental.xla_metadata import set_xla_metadata
 from jaxtyping import Array, Float
 
+from aecli.model.products.precision import Precision
 
-def rounded(a: Any, b: Any, narrow: bool) -> tuple[Any, Any]:
-    """Both in bfloat16 where `narrow`."""
-    return (a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)) if narrow else (a, b)
+
+def rounded(a: Any, b: Any, precision: Precision) -> tuple[Any, Any]:
+    """Both in bfloat16 where that is asked for."""
+    return (a.astype(jnp.bfloat16), b.astype(jnp.bfloat16)) if precision == "bfloat16" else (a, b)
+
+
+def exactness(precision: Precision) -> jax.lax.Precision:
+    """What GPU and TPU are told: left alone they round float32 operands, a GPU to 10 bits and a TPU to 7."""
+    named = {"float32": jax.lax.Precision.HIGHEST, "tensorfloat32": jax.lax.Precision.HIGH}
+    return named.get(precision, jax.lax.Precision.DEFAULT)
 
 
 def dot(a: Float[Array, "*r m k"], b: Float[Array, "*r k n"]) -> Float[Array, "*r m n"]:
@@ -35,7 +43,7 @@ def _contracted(a: Any, b: Any, axis: int) -> Any:
     """
     several = tuple(range(a.ndim - 2))
     dimensions = (((a.ndim - 1,), (axis,)), (several, several))
-    found = jax.lax.dot_general(a, b, dimensions, preferred_element_type=jnp.float32)
+    found = jax.lax.dot_general(a, b, dimensions, jax.lax.Precision.DEFAULT, preferred_element_type=jnp.float32)
     return jax.lax.optimization_barrier(found) if a.dtype == jnp.bfloat16 else found
 
 
