@@ -25,7 +25,9 @@ from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
 # Every registry of the formula, in the order it is read.
 ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, PENALTIES, OPTIMIZERS)
 
-MetricGroup = Literal["reconstruction", "likelihood", "representation", "pca", "weights", "manifold"]
+MetricGroup = Literal[
+    "reconstruction", "likelihood", "representation", "pca", "weights", "manifold", "denoising", "projection"
+]
 
 
 def _or_none(section: Any) -> BeforeValidator:

@@ -35,7 +35,8 @@ def command(
         str | None,
         typer.Option(
             "--metrics",
-            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, weights, manifold.",
+            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, weights, manifold, "
+            "denoising, projection.",
         ),
     ] = None,
     importance_samples: Annotated[

@@ -186,7 +186,10 @@ def fitting(raw: Raw, features: Features) -> Raw:
         raise UserError(Problem("uint8 values are pixels, but the run was trained on a table", raw.place, hint))
     if features.kind == "table":
         _check_kinds(raw, features)
-    return replace(raw, x=raw.x.reshape(len(raw.x), *expected), columns=features.columns, kind=features.kind)
+    x = raw.x.reshape(len(raw.x), *expected)
+    if features.kind == "image" and x.dtype.kind in "iu" and not raw.assumed and raw.divisor != features.divisor:
+        x = (x / raw.divisor).astype(np.float32)  # white is white, whatever number it has there
+    return replace(raw, x=x, columns=features.columns, kind=features.kind)
 
 
 def _check_kinds(raw: Raw, features: Features) -> None:

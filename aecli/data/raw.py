@@ -74,8 +74,9 @@ class Rows:
 class Raw(Rows):
     """All a source holds: images [n, height, width, channels] (NHWC), flat pixels or tables [n, d].
 
-    `divisor` is what integer pixels are divided by (1 for tables). `files` are the files read, for their
-    hash. `first_line` is the line of the first row, in a text file with one line a row.
+    `divisor` is what integer pixels are divided by (1 for tables); `assumed`: an array does not say it, so
+    that rows for a run are divided by what its training rows were. `files` are the files read, for their hash.
+    `first_line` is the line of the first row, in a text file with one line a row.
     """
 
     given_test: Rows | None = None
@@ -89,6 +90,7 @@ class Raw(Rows):
     carried: dict[str, np.ndarray] = field(default_factory=dict)  # other columns [n], as text or numbers
     first: int = 0  # the number of the first row in the source, where this is a block of it
     notes: tuple[str, ...] = ()  # what a reader decided that its user should know
+    assumed: bool = False
 
     @property
     def place(self) -> Place:
@@ -117,7 +119,8 @@ def raw_array(
     if given_test:
         given_test = Rows(arranged(given_test.x, "x_test", place), given_test.labels, given_test.ids)
     scale = (divisor or PIXEL_RANGE) if image else 1.0
-    return Raw(x, labels, ids, given_test, "image" if image else "table", None, scale, file, files)
+    kind: Kind = "image" if image else "table"
+    return Raw(x, labels, ids, given_test, kind, None, scale, file, files, assumed=divisor is None)
 
 
 def arranged(x: np.ndarray, name: str, place: Place) -> np.ndarray:

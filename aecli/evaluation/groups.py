@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.evaluation.bound import Bound
+from aecli.evaluation.denoising import Denoising
 from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.manifold import Manifold
 from aecli.evaluation.metric import Group, Measured
 from aecli.evaluation.pca import Pca
+from aecli.evaluation.projection import Projection
 from aecli.evaluation.reconstruction import Reconstruction
 from aecli.evaluation.representation import Representation
 from aecli.evaluation.terms import Terms
@@ -45,6 +47,8 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "pca": lambda trained, asked: [Pca(trained)],
     "weights": lambda trained, asked: [Weights(trained)],
     "manifold": lambda trained, asked: [Manifold(trained)],
+    "denoising": lambda trained, asked: [Denoising(trained)],
+    "projection": lambda trained, asked: [Projection(trained)],
 }
 ALWAYS = {"objective"}
 GROUPS = tuple(name for name in STEPS if name not in ALWAYS)

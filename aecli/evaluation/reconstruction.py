@@ -75,7 +75,7 @@ class Reconstruction:
         return {
             "squared_error": squared,
             "mse": mse,
-            "psnr": Metric(_psnr(peak, mse.value), f"dB, {peak_text}"),
+            "psnr": Metric(psnr(peak, mse.value), f"dB, {peak_text}"),
             "explained_variance": Metric(explained, "share of the evaluated rows' variance, sum over features"),
         }
 
@@ -119,7 +119,8 @@ def errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Errors:
     return Errors(*(a.astype(np.float64) for a in trained.mapped("evaluation.errors", compared, x)))
 
 
-def _psnr(peak: float, mse: float) -> float:
+def psnr(peak: float, mse: float) -> float:
+    """10 log10(peak^2 / mse), dB: infinite at mse 0, NaN where x does not vary."""
     if peak == 0 or not math.isfinite(mse):
         return math.nan
     return 10 * math.log10(peak**2 / mse) if mse > 0 else math.inf

@@ -9,6 +9,8 @@ from __future__ import annotations
 from aecli.report.anomalies import roc, score_histogram
 from aecli.report.codes import codes
 from aecli.report.curves import curves
+from aecli.report.denoising import denoising
+from aecli.report.field import field
 from aecli.report.interpolations import interpolations
 from aecli.report.manifold import manifold
 from aecli.report.reconstructions import reconstructions
@@ -18,6 +20,8 @@ from aecli.report.weights import weights
 __all__ = [
     "codes",
     "curves",
+    "denoising",
+    "field",
     "interpolations",
     "manifold",
     "reconstructions",

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 if TYPE_CHECKING:
     from jaxtyping import Float
+    from matplotlib.axes import Axes
 
 NOT_FINITE = (0.835, 0.369, 0.0)  # vermillion: a pixel that is no number must not look like a dark one
 
@@ -36,6 +37,16 @@ def tiled(images: np.ndarray, columns: int, pad: int, blank: float = 1.0) -> Flo
         top, left = (i // columns) * (height + pad), (i % columns) * (width + pad)
         sheet[top : top + height, left : left + width] = image
     return sheet
+
+
+def strip(axes: Axes, name: str, sheet: np.ndarray, **style: Any) -> None:
+    """A sheet of images as a row of a figure, its name before it."""
+    axes.imshow(sheet, aspect="auto" if max(sheet.shape[:2]) > 60 * min(sheet.shape[:2]) else "equal", **style)
+    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
+    axes.set(xticks=[], yticks=[])
+    axes.tick_params(length=0)
+    axes.grid(visible=False)
+    axes.spines[:].set_visible(False)
 
 
 def padding(images: np.ndarray) -> int:

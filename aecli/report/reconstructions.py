@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from aecli.report.pictures import displayable, inches, padding, tiled
+from aecli.report.pictures import displayable, inches, padding, strip, tiled
 from aecli.report.style import (
     BLUE,
     ERROR,
@@ -84,10 +84,10 @@ def _images(x: np.ndarray, x_hat: np.ndarray, corrupted: np.ndarray | None, path
     with canvas(path, 2.0 + cell * count, 0.9 + (len(rows) + 1) * (inches(x, cell) + 0.08), title) as figure:
         grid = figure.add_gridspec(len(rows) + 1, 1, hspace=0.0)
         for i, (name, images) in enumerate(rows.items()):
-            _strip(figure.add_subplot(grid[i]), name, tiled(displayable(images), count, pad))
+            strip(figure.add_subplot(grid[i]), name, tiled(displayable(images), count, pad))
         axes = figure.add_subplot(grid[len(rows)])
         top = float(np.max(error, where=np.isfinite(error), initial=0.0)) or 1.0
-        _strip(axes, "absolute error", tiled(error, count, pad, blank=np.nan), vmin=0.0, vmax=top, cmap=ERROR)
+        strip(axes, "absolute error", tiled(error, count, pad, blank=np.nan), vmin=0.0, vmax=top, cmap=ERROR)
         bar = axes.inset_axes((1.0 + 0.1 / (cell * count), 0.0, 0.13 / (cell * count), 1.0))  # as high as its row
         figure.colorbar(axes.images[0], cax=bar).ax.tick_params(labelsize=7)
         width = x.shape[2]
@@ -97,15 +97,6 @@ def _images(x: np.ndarray, x_hat: np.ndarray, corrupted: np.ndarray | None, path
         )
         axes.set_xlabel("mean absolute error of each image (pixels in [0, 1])", fontsize=8)
         note(figure, [f"the first {count} of {counted(len(x), 'image')}"] if len(x) > count else [])
-
-
-def _strip(axes: Axes, name: str, sheet: np.ndarray, **style: Any) -> None:
-    axes.imshow(sheet, aspect="auto" if max(sheet.shape[:2]) > 60 * min(sheet.shape[:2]) else "equal", **style)
-    axes.set_ylabel(name, rotation=0, ha="right", va="center", fontsize=9)
-    axes.set(xticks=[], yticks=[])
-    axes.tick_params(length=0)
-    axes.grid(visible=False)
-    axes.spines[:].set_visible(False)
 
 
 def _scatters(x: np.ndarray, x_hat: np.ndarray, names: Sequence[str], path: Path, title: str) -> None:

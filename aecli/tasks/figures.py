@@ -16,6 +16,7 @@ from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
+from aecli.tasks import noise
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:
@@ -44,10 +45,12 @@ def draw_run(trained: Trained) -> list[Path]:
         _codes(trained, rows, folder, f"{name}: codes of the {split} split"),
         _weights(trained, folder, name),
         _maps(trained, rows, folder, f"{name}: maps of the {split} split"),
+        noise.field(trained, rows, folder, f"{name}: r(x) - x"),
     ]
     columns = _columns(trained)
     if not _drawable(trained):
         return [path for path in drawn if path]
+    drawn.append(noise.denoised(trained, shown, folder, f"{name}: the {split} split, noisy and denoised"))
     title = f"{name}: the {split} split and its reconstructions"
     drawn.append(
         figures.reconstructions(

@@ -158,6 +158,51 @@ def test_reconstruct_of_a_table_comes_back_in_its_columns_and_units_and_can_be_r
     assert np.load("codes.npy").shape == (80, 2)
 
 
+def test_white_is_white_in_pictures_for_a_run_of_digits(runs):
+    """Digits are numbers up to 16, pictures up to 255; an array of whole numbers is taken as the training rows were."""
+    from sklearn.datasets import load_digits
+
+    x = load_digits().images[:5]
+    np.save("x.npy", x.astype(np.uint8))
+    Path("pictures").mkdir()
+    for i, image in enumerate(x):
+        Image.fromarray(np.rint(255 * image / 16).astype(np.uint8)).save(f"pictures/{i}.png")
+    for source in ("x.npy", "pictures"):
+        done("reconstruct", runs.dense, "--data", source, "--output", f"{source}_hat.npy")
+    np.testing.assert_allclose(np.load("x.npy_hat.npy"), np.load("pictures_hat.npy"), atol=0.02)
+
+
+def test_reconstruct_tiled_takes_pictures_of_any_size(runs):
+    Path("pictures/deep").mkdir(parents=True)
+    for name, (height, width) in {"large.png": (30, 21), "deep/small.jpg": (3, 5), "own.webp": (8, 8)}.items():
+        Image.fromarray(np.full((height, width, 3), 90, np.uint8)).save(f"pictures/{name}")
+    assert done("reconstruct", runs.dense, "--data", "pictures", "--tiled", "--output", "out").out == "out\n"
+    done("reconstruct", runs.dense, "--data", "pictures", "--output", "fitted")
+    found = {str(p.relative_to("out")): picture(p) for p in sorted(Path("out").rglob("*.png"))}
+    assert {name: p.shape for name, p in found.items()} == {
+        "deep/small.png": (3, 5), "large.png": (30, 21), "own.png": (8, 8),
+    }  # fmt: skip
+    assert np.array_equal(found["own.png"], picture(Path("fitted/own.png")))  # one tile
+    Path("pictures/broken.png").write_bytes(b"no picture")
+    said = refused("reconstruct", runs.dense, "--data", "pictures", "--tiled", "--output", "out")
+    assert "broken.png (no PNG, JPEG or WebP)" in said
+    assert len(list(Path("out").rglob("*.png"))) == 3
+
+
+@pytest.mark.parametrize(
+    ("run", "arguments", "message"),
+    [
+        ("dense", [], "--tiled needs --data with a folder of pictures"),
+        ("dense", ["--data", "x.npy"], "--tiled needs --data with a folder of pictures"),
+        ("dense", ["--split", "test"], "--tiled and --split exclude one another"),
+        ("table", ["--data", "p"], "--tiled is for runs of pictures"),
+    ],
+)
+def test_reconstruct_tiled_refuses_what_is_no_picture(runs, run, arguments, message):
+    np.save("x.npy", np.zeros((3, 8, 8, 1)))
+    assert message in refused("reconstruct", getattr(runs, run), "--tiled", "--output", "out", *arguments)
+
+
 def test_reconstruct_takes_rows_given_flat(runs):
     from sklearn.datasets import load_digits
 

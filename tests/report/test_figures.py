@@ -79,6 +79,14 @@ def weights(path, x, count=2):
     return figures.weights({f"encoder.{i}": x for i in range(count)}, path, near=1e-3)
 
 
+def denoising(path, x, levels=3):
+    return figures.denoising(x, [(f"rate 0.{i}", 1 - x, x * 0.9) for i in range(levels)], path)
+
+
+def field(path, x, **kwargs):
+    return figures.field(x, x * 0.9, x, path, **kwargs)
+
+
 TEN = ["loss", "reconstruction", "rate", *(f"penalties.{i}.contractive" for i in range(7))]
 CONSTANT = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
 HOLED = np.where(normals(30, 5) > 1, NAN, normals(30, 5))
@@ -129,6 +137,10 @@ CASES = {
     ),
     "interpolations, wide": (interpolations, normals(8, 3, 60), {}),
     "interpolations, one value": (interpolations, np.ones((1, 1, 1)), {}),
+    "denoising, grey": (denoising, uniform(14, 8, 8, 1), {}),
+    "denoising, one in colour": (denoising, uniform(1, 16, 12, 3), {"levels": 1}),
+    "field": (field, normals(300, 2), {"manifold": normals(500, 2), "columns": ("$a$", "_b")}),
+    "field, one point": (field, np.zeros((1, 2)), {}),
     "codes, native": (codes, normals(500, 2), {"labels": list(range(10)) * 50}),
     "codes, components": (codes, normals(300, 6), {"labels": ["a", "b", None] * 100}),
     "codes, 20 classes": (codes, normals(400, 2), {"labels": list(range(20)) * 20}),

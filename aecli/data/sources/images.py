@@ -215,6 +215,18 @@ def _heads(found: Listing) -> tuple[list[Head], list[str]]:
     return [heads[i] for i in sorted(heads)], faults
 
 
+def whole_picture(found: Listing, path: Path, channels: int) -> UInt8[np.ndarray, " height width channels"]:
+    """One picture of the folder in its own size. UserError where it cannot be read."""
+    from aecli.data.sources.pictures import BROKEN, decoded, head, strict
+
+    try:
+        with strict():
+            about = head(path)
+            return decoded(path, (about.height, about.width, channels), "resize")
+    except BROKEN as error:
+        raise UserError(Problem(_fault(found, path, error), Place(str(found.folder)), "replace it")) from error
+
+
 def _tried(do: Callable[[int], None], count: int, pool: ThreadPoolExecutor) -> list[Exception | None]:
     """do(0), do(1), ... do(count - 1); what each raised of that which broken pictures raise."""
     from aecli.data.sources.pictures import BROKEN, strict

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import numpy as np
+
 from aecli.config.problems import Place, Problem, UserError
 from aecli.data.raw import Raw, Want
 from aecli.data.synthetic import galaxies, manifolds, sprites
@@ -18,6 +20,8 @@ SETS: dict[str, tuple[Callable[[int], Raw], int]] = {
     "sprites": (sprites.sprites, 10_000),
     "galaxies": (galaxies.galaxies, 10_000),
 }
+# Where the rows of a set lie but for noise: so many points, dense in it.
+CURVES: dict[str, Callable[[int], np.ndarray]] = {"spirals": manifolds.arms}
 
 
 def read(source: str, want: Want) -> Raw:

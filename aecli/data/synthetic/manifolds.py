@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 
 from aecli.data.raw import Raw
 from aecli.data.synthetic.streams import BLOCK, blocks, uniforms
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
 
 NOISE = 0.02  # standard deviation of the spirals' noise, where their radius is 1
 
@@ -40,11 +45,21 @@ def spirals(rows: int) -> Raw:
     x, labels, radius = np.empty((rows, 2)), np.empty(rows, np.int64), np.empty(rows)
     for part, generator in blocks(rows, 3):
         arm, r = generator.integers(0, 2, BLOCK), np.sqrt(generator.random(BLOCK))
-        angle = np.pi * (3 * r + arm)
-        points = np.stack([r * np.cos(angle), r * np.sin(angle)], 1) + NOISE * generator.standard_normal((BLOCK, 2))
+        points = _on_arm(arm, r) + NOISE * generator.standard_normal((BLOCK, 2))
         count = part.stop - part.start
         x[part], labels[part], radius[part] = points[:count], arm[:count], r[:count]
     return Raw(x, labels, columns=("x", "y"), file="spirals", carried={"r": radius})
+
+
+def arms(points: int) -> Float64[np.ndarray, " points 2"]:
+    """Points on the arms of `spirals`, without noise, evenly in r on each: half of them on either."""
+    r = np.linspace(0, 1, points - points // 2)
+    return np.concatenate([_on_arm(0, r), _on_arm(1, r[: points // 2])])
+
+
+def _on_arm(arm: Any, r: np.ndarray) -> np.ndarray:
+    angle = np.pi * (3 * r + arm)
+    return np.stack([r * np.cos(angle), r * np.sin(angle)], 1)
 
 
 def _table(name: str, columns: dict[str, np.ndarray], factors: dict[str, np.ndarray]) -> Raw:

@@ -24,6 +24,7 @@ class Corruption(Part):
     """Draws x~ from x."""
 
     draws: ClassVar[bool] = True  # whether x~ differs from x at all
+    level: ClassVar[str] = ""  # its number that says how much
     replaces: ClassVar[bool] = False  # whether a touched value is lost, or only added to
 
     @abstractmethod
@@ -37,6 +38,7 @@ class Noise(Corruption):
     Source: Vincent et al. 2010, section 4.2, with alpha = 1 and beta = 1 - e.
     """
 
+    level: ClassVar[str] = "rate"
     emphasis: Annotated[Number, Swept(ge=0, le=1, off=0.0)] = Field(
         default=0.0, description="weight of untouched features in the loss is 1 - emphasis"
     )

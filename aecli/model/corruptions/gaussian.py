@@ -18,6 +18,7 @@ class Gaussian(Noise):
 
     kind: Literal["gaussian"] = "gaussian"
     scale: Annotated[Number, Swept(ge=0)] = Field(default=0.1, description="standard deviation of the noise")
+    level: ClassVar[str] = "scale"
     formula: ClassVar[str] = "x~ = x + scale * eps, eps ~ N(0, I)"
     source: ClassVar[str] = "Vincent et al. 2010"
 
