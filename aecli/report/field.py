@@ -36,10 +36,6 @@ def field(
         )  # fmt: skip
         axes.set(xlabel=columns[0], ylabel=columns[1], aspect="equal")
         figure.legend(loc="outside upper right", ncols=2, markerscale=3)
-        note(
-            figure,
-            [
-                f"arrows lead from points to their reconstructions: steps of {np.median(length):.3g} in the middle, {length.max(initial=0.0):.3g} at most"
-            ],
-        )
+        steps = f"steps of {np.median(length):.3g} in the middle, {length.max(initial=0.0):.3g} at most"
+        note(figure, [f"arrows lead from points to their reconstructions: {steps}"])
     return path
