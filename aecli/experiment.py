@@ -26,7 +26,15 @@ from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
 ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, PENALTIES, OPTIMIZERS)
 
 MetricGroup = Literal[
-    "reconstruction", "likelihood", "representation", "pca", "weights", "manifold", "denoising", "projection"
+    "reconstruction",
+    "likelihood",
+    "representation",
+    "pca",
+    "sparsity",
+    "weights",
+    "manifold",
+    "denoising",
+    "projection",
 ]
 
 

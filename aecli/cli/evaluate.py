@@ -35,8 +35,8 @@ def command(
         str | None,
         typer.Option(
             "--metrics",
-            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, weights, manifold, "
-            "denoising, projection.",
+            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, sparsity, weights, "
+            "manifold, denoising, projection.",
         ),
     ] = None,
     importance_samples: Annotated[

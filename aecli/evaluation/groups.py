@@ -15,6 +15,7 @@ from aecli.evaluation.pca import Pca
 from aecli.evaluation.projection import Projection
 from aecli.evaluation.reconstruction import Reconstruction
 from aecli.evaluation.representation import Representation
+from aecli.evaluation.sparsity import Sparsity
 from aecli.evaluation.terms import Terms
 from aecli.evaluation.weights import Weights
 from aecli.training.trained import BATCH
@@ -45,6 +46,7 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "likelihood": lambda trained, asked: [Likelihood(trained, asked.draws)],
     "representation": lambda trained, asked: [Representation(trained, asked.training)],
     "pca": lambda trained, asked: [Pca(trained)],
+    "sparsity": lambda trained, asked: [Sparsity(trained)],
     "weights": lambda trained, asked: [Weights(trained)],
     "manifold": lambda trained, asked: [Manifold(trained)],
     "denoising": lambda trained, asked: [Denoising(trained)],

@@ -7,6 +7,7 @@ path. Equal input gives equal bytes on one machine. Importing this costs no matp
 from __future__ import annotations
 
 from aecli.report.anomalies import roc, score_histogram
+from aecli.report.atlas import atlas
 from aecli.report.codes import codes
 from aecli.report.curves import curves
 from aecli.report.denoising import denoising
@@ -18,6 +19,7 @@ from aecli.report.samples import samples
 from aecli.report.weights import weights
 
 __all__ = [
+    "atlas",
     "codes",
     "curves",
     "denoising",

@@ -16,7 +16,7 @@ from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
-from aecli.tasks import noise
+from aecli.tasks import atlas, noise
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ def draw_run(trained: Trained) -> list[Path]:
     columns = _columns(trained)
     if not _drawable(trained):
         return [path for path in drawn if path]
+    drawn.append(atlas.draw(trained, rows, folder, f"{name}: the units of the code"))
     drawn.append(noise.denoised(trained, shown, folder, f"{name}: the {split} split, noisy and denoised"))
     title = f"{name}: the {split} split and its reconstructions"
     drawn.append(

@@ -87,6 +87,11 @@ def field(path, x, **kwargs):
     return figures.field(x, x * 0.9, x, path, **kwargs)
 
 
+def atlas(path, x, dead=0):
+    usage = np.concatenate([np.linspace(0.01, 1, len(x)), np.zeros(dead)])
+    return figures.atlas(x - 0.5, usage, np.stack([x[:3]] * 2), path)
+
+
 TEN = ["loss", "reconstruction", "rate", *(f"penalties.{i}.contractive" for i in range(7))]
 CONSTANT = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
 HOLED = np.where(normals(30, 5) > 1, NAN, normals(30, 5))
@@ -137,6 +142,9 @@ CASES = {
     ),
     "interpolations, wide": (interpolations, normals(8, 3, 60), {}),
     "interpolations, one value": (interpolations, np.ones((1, 1, 1)), {}),
+    "atlas, grey": (atlas, uniform(120, 8, 8, 1), {"dead": 9}),
+    "atlas, one unit in colour": (atlas, uniform(1, 8, 8, 3), {}),
+    "atlas, a unit that writes nothing": (atlas, np.full((2, 8, 8, 1), 0.5), {"dead": 1}),
     "denoising, grey": (denoising, uniform(14, 8, 8, 1), {}),
     "denoising, one in colour": (denoising, uniform(1, 16, 12, 3), {"levels": 1}),
     "field": (field, normals(300, 2), {"manifold": normals(500, 2), "columns": ("$a$", "_b")}),

@@ -3,5 +3,6 @@
 from aecli.config.registry import Registry
 from aecli.model.bottlenecks.dense import Dense
 from aecli.model.bottlenecks.gaussian import Gaussian
+from aecli.model.bottlenecks.top_k import TopK
 
-BOTTLENECKS = Registry("bottleneck", Dense, Gaussian, default="dense")
+BOTTLENECKS = Registry("bottleneck", Dense, Gaussian, TopK, default="dense")

@@ -1,0 +1,65 @@
+"""How many units speak of a row, how much of the rows is left unexplained, and which units never speak."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.evaluation.metric import Measured, Metric
+from aecli.evaluation.moments import Moments
+
+if TYPE_CHECKING:
+    from jaxtyping import Float64
+
+    from aecli.data.dataset import Split
+    from aecli.training.trained import Trained
+
+FLOOR = 1e-12
+
+
+class Sparsity:
+    """l0, dead_units and hoyer, of the mean codes.
+
+    l0 = sum_j [|z_j| > 0], averaged over examples; dead_units: the share of units that are zero for every evaluated
+    row; hoyer = (sqrt(m) - ||z||_1 / ||z||_2) / (sqrt(m) - 1) of m units, 1 where one unit speaks and 0 where all do
+    alike (Hoyer 2004), averaged over examples; 0 where none speaks. How much of the rows' variance is left is 1 -
+    explained_variance of `reconstruction`: over the whole set, not row by row.
+    """
+
+    def __init__(self, trained: Trained):
+        self.trained = trained
+        self.size = trained.model.bottleneck.size
+        self.moments = Moments("l0", "hoyer")
+        self.used = np.zeros(self.size, bool)
+
+    def add(self, block: Split, first: int) -> None:
+        """The next rows."""
+        codes = self.trained.encode(block.x)
+        speaks = np.abs(codes) > 0
+        self.used |= speaks.any(axis=0)
+        self.moments.add({"l0": speaks.sum(axis=1).astype(np.float64), "hoyer": hoyer(codes.astype(np.float64))})
+
+    def result(self) -> Measured:
+        """The three."""
+        unit = f"units of {self.size} that are not zero, mean over examples"
+        return Measured(
+            {
+                "l0": self.moments.metric("l0", unit),
+                "dead_units": Metric(float(1 - self.used.mean()), "share of units that are zero for every row"),
+                "hoyer": self.moments.metric(
+                    "hoyer", "1 where one unit speaks, 0 where all do alike; mean over examples"
+                ),
+            },
+            [],
+        )
+
+
+def hoyer(codes: Float64[np.ndarray, " n size"]) -> Float64[np.ndarray, " n"]:
+    """Hoyer's sparseness of each row; of one unit alone it is 1."""
+    root = np.sqrt(codes.shape[1])
+    if root == 1:
+        return np.ones(len(codes))
+    length = np.linalg.norm(codes, axis=1)
+    ratio = np.divide(np.abs(codes).sum(axis=1), length, out=np.full(len(codes), root), where=length > FLOOR)
+    return (root - ratio) / (root - 1)
