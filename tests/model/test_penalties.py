@@ -125,6 +125,21 @@ def test_contractive_probes_are_unbiased(encoder):
     np.testing.assert_allclose(value, exact_norms(autoencoder, weights, x), rtol=0.15)
 
 
+def test_a_code_whose_units_depend_on_each_other_has_no_closed_form():
+    x, bottleneck = images(4), {"kind": "top_k", "size": 6, "k": 2.0, "activation": "tanh"}
+    penalty = {"kind": "contractive", "probes": 1024}
+    model = {"encoder": {"widths": [8], "activation": "tanh"}, "bottleneck": bottleneck}
+    autoencoder, weights, value = value_of(experiment(model=model, objective={"penalties": [penalty]}), x)
+    np.testing.assert_allclose(value, exact_norms(autoencoder, weights, x), rtol=0.15)
+    document = {
+        "data": {"source": "digits"},
+        "model": model,
+        "objective": {"penalties": [{**penalty, "method": "exact"}]},
+    }
+    with pytest.raises(UserError, match="a bottleneck unit by unit"):
+        load(document)
+
+
 def test_what_does_not_fit_is_said_at_its_place():
     data = {"source": "digits"}
     penalties = [{"kind": "contractive", "method": "exact"}, {"kind": "code_kl"}]

@@ -19,6 +19,7 @@ class Bottleneck(Part):
     """Takes `outputs` numbers per example from the encoder and makes a code of `size` units."""
 
     stochastic: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = True  # whether a unit of the mean code depends on its own output of the encoder alone
     size: int = Field(default=16, ge=1, le=1_000_000, description="units of the code")
 
     @property

@@ -32,6 +32,7 @@ class TopK(Bottleneck):
         "z_j = activation(h_j) where h_j is among the k largest of h = W f(x) + b, else 0;  rate = 0"
     )
     source: ClassVar[str] = "Makhzani & Frey 2014"
+    elementwise: ClassVar[bool] = False
 
     @model_validator(mode="after")
     def _within(self) -> TopK:

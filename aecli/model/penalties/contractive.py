@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class Contractive(Penalty):
     """||d z / d x||_F^2 of the mean code at the clean input, network in evaluation mode.
 
-    Exact for an mlp encoder without norm or gates; elsewhere an unbiased estimate from random directions v,
+    Exact for an mlp encoder without norm or gates, and a code of which no unit depends on another; elsewhere an unbiased estimate from random directions v,
     E_v ||J v||^2 with v of independent signs (Hutchinson 1990).
     """
 
@@ -39,7 +39,8 @@ class Contractive(Penalty):
         """The exact form must exist where it is asked for."""
         if self.method != "exact" or _closed_form(model):
             return None
-        return "contractive with `method: exact` needs an mlp encoder without norm or gates: use `method: probes`"
+        needs = "needs an mlp encoder without norm or gates, and a bottleneck unit by unit (dense, gaussian)"
+        return f"contractive with `method: exact` {needs}: use `method: probes`"
 
     def _probed(self, forward: Pass, parameters: dict, numbers: dict) -> Float[Array, " batch"]:
         import jax
@@ -54,7 +55,8 @@ class Contractive(Penalty):
 
 def _closed_form(model: Any) -> bool:
     encoder = model.encoder
-    return encoder.kind == "mlp" and encoder.norm == "none" and not encoder.gated
+    plain = encoder.kind == "mlp" and encoder.norm == "none" and not encoder.gated
+    return plain and model.bottleneck.elementwise
 
 
 def _exact(model: Any, x: Float[Array, " batch *features"], parameters: dict) -> Float[Array, " batch"]:
