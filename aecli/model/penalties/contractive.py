@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Contractive(Penalty):
     """||d z / d x||_F^2 of the mean code at the clean input, network in evaluation mode.
 
-    Exact for an mlp encoder without norm or gates, and a code of which no unit depends on another; elsewhere an unbiased estimate from random directions v,
-    E_v ||J v||^2 with v of independent signs (Hutchinson 1990).
+    Exact for an mlp encoder without norm or gates, and a code of which no unit depends on another; elsewhere an
+    unbiased estimate from random directions v, E_v ||J v||^2 with v of independent signs (Hutchinson 1990).
     """
 
     kind: Literal["contractive"] = "contractive"
