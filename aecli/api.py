@@ -13,6 +13,7 @@ import numpy as np
 from aecli.experiment import Experiment
 from aecli.tasks.train import Result
 from aecli.tasks.train import train as _train
+from aecli.training.progress import Silent
 from aecli.training.trained import Trained
 from aecli.training.trained import open_trained as _open_trained
 
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
     from aecli.tasks.anomaly.verdict import Verdict
 
 Rows = str | Path | np.ndarray | list | None
+
+
+class _Warning(Silent):
+    """Python's own warnings are told what a command line would warn of."""
+
+    def warn(self, text: str) -> None:
+        warnings.warn(text, stacklevel=2)
 
 
 class OpenRun:
@@ -90,14 +98,14 @@ def train(
     output: str | Path = "outputs", **options: Any,
 ) -> OpenRun:  # fmt: skip
     """Train a config (file, mapping or Experiment) and open the run. Errors as of `aecli train`."""
-    return _opened(_train(config, overrides, output=output, **options))
+    return _opened(_train(config, overrides, output=output, **{"progress": _Warning(), **options}))
 
 
 def resume(run: str | Path, overrides: list[str] | None = None, *, output: str | Path = "outputs") -> OpenRun:
     """Go on with a stopped run, and open it."""
     from aecli.tasks.train import resume as _resume
 
-    return _opened(_resume(str(run), overrides, output=output))
+    return _opened(_resume(str(run), overrides, output=output, progress=_Warning()))
 
 
 def open_run(

@@ -31,10 +31,14 @@ def command(
 
     Exit code 1 where something expected does not hold. Data that are not there are given as data.source=PATH.
     """
+    from aecli.config.problems import Problem, UserError
+
     names = [word for word in words or [] if "=" not in word]
     overrides = [word for word in words or [] if "=" in word]
     wanted = _wanted(names, all_, quick)
     if wanted is None:
+        if overrides:
+            raise UserError(Problem(f"{overrides[0]}: of which claim", None, "name one, or --all; alone it lists them"))
         _listed(json)
         return
     found, failed = [], []

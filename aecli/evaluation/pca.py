@@ -59,6 +59,8 @@ class Pca:
             "pca_error_ratio": Metric(ours / error.value if error.value else np.nan, "squared_error over PCA's"),
         }
         notes = [] if self.components.exact else ["pca is of a sample of the training rows, by a randomised method"]
+        if not np.isfinite(ours):
+            return Measured(metrics, [*notes, "the angles are left out: some reconstructions are not finite"])
         found, rank = self._angles()
         if rank < self.size:
             notes.append(f"the reconstructions span {rank} dimensions, fewer than the {self.size} of the code")

@@ -78,13 +78,15 @@ class Manifold:
         self.tree = KDTree(self.points)
 
     def nearest(self, x: Float[np.ndarray, " n d"]) -> tuple[Float64[np.ndarray, " n d"], Float64[np.ndarray, " n"]]:
-        """Of each x the nearest point, and its distance."""
-        distance, at = self.tree.query(x)
-        return self.points[at], np.asarray(distance)
+        """Of each x the nearest point, and its distance; NaN where x is not finite."""
+        known = np.asarray(np.isfinite(x).all(axis=1))
+        distance, at = self.tree.query(np.where(known[:, None], x, 0.0))
+        return np.where(known[:, None], self.points[at], np.nan), np.where(known, distance, np.nan)
 
 
 def angle(a: Float64[np.ndarray, " n d"], b: Float64[np.ndarray, " n d"]) -> Float64[np.ndarray, " n"]:
-    """Degrees between the vectors, 0 to 180; 90 where one has no direction."""
+    """Degrees between the vectors, 0 to 180; 90 where one has no direction, NaN where one is not finite."""
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
     cosine = np.divide((a * b).sum(axis=1), lengths, out=np.zeros(len(a)), where=lengths > 0)
-    return np.degrees(np.arccos(np.clip(cosine, -1, 1)))
+    known = np.isfinite(a).all(axis=1) & np.isfinite(b).all(axis=1)
+    return np.where(known, np.degrees(np.arccos(np.clip(cosine, -1, 1))), np.nan)

@@ -32,16 +32,20 @@ class Sparsity:
         self.size = trained.model.bottleneck.size
         self.moments = Moments("l0", "hoyer")
         self.used = np.zeros(self.size, bool)
+        self.finite = True
 
     def add(self, block: Split, first: int) -> None:
         """The next rows."""
         codes = self.trained.encode(block.x)
+        self.finite = self.finite and bool(np.isfinite(codes).all())
         speaks = np.abs(codes) > 0
         self.used |= speaks.any(axis=0)
         self.moments.add({"l0": speaks.sum(axis=1).astype(np.float64), "hoyer": hoyer(codes.astype(np.float64))})
 
     def result(self) -> Measured:
-        """The three."""
+        """The three, or a note where codes are not finite."""
+        if not self.finite:
+            return Measured({}, ["sparsity is left out: some codes are not finite"])
         unit = f"units of {self.size} that are not zero, mean over examples"
         return Measured(
             {

@@ -98,12 +98,15 @@ class Run:
         """Replace keys of run.json (a nested mapping as a whole, too) and write it whole."""
         write_whole(self.record_path, to_json({**self.record, **changes}))
 
-    def keep(self, path: Path, text: str) -> None:
-        """Write a file that describes the run, whole, and its SHA-256 into run.json. After a kill either will do."""
+    def keep(self, path: Path, text: str, **changes: Any) -> None:
+        """Write a file that describes the run, whole, and its SHA-256 into run.json, `changes` there before it.
+
+        After a kill either content will do.
+        """
         known, digest = self._files(), _digest(text.encode())
         mine = known.get(path.name, [])
-        if mine != [digest]:
-            self.update(**{FILES: {**known, path.name: [*mine, digest]}})
+        if mine != [digest] or changes:
+            self.update(**changes, **{FILES: {**known, path.name: [*mine, digest]}})
         write_whole(path, text)
         self.update(**{FILES: {**known, path.name: [digest]}})
 
@@ -142,8 +145,11 @@ class Run:
         """Remove files that a killed process was about to rename; only who holds the lock may."""
         for folder in (self.path, self.figures, self.path / "profile"):
             for left in folder.glob(".tmp-*"):
-                if not left.is_dir():
-                    left.unlink(missing_ok=True)
+                try:
+                    if not left.is_dir():
+                        left.unlink(missing_ok=True)
+                except OSError as error:
+                    raise cannot("remove", left, error) from error
 
     @contextmanager
     def locked(self) -> Iterator[None]:

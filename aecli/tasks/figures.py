@@ -37,7 +37,10 @@ def draw_run(trained: Trained) -> list[Path]:
     from aecli.tasks.sample import interpolate
 
     folder, name = trained.run.figures, trained.experiment.name
-    folder.mkdir(exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise cannot("write", folder, error) from error
     split, rows = trained.split()
     shown = rows.x[np.linspace(0, len(rows.x) - 1, min(len(rows.x), SHOWN)).astype(int)]
     drawn = [
@@ -145,7 +148,7 @@ def _maps(trained: Trained, rows: Split, folder: Path, title: str) -> Path | Non
 
     shown = rows.take(spread(len(rows), EMBEDDED))
     flat = shown.x.reshape(len(shown), -1).astype(np.float64)
-    if np.isnan(flat).any() or len(flat) < 100:
+    if np.isnan(flat).any() or len(flat) < 100 or flat.shape[1] < 2:
         return None
     fitted = principal(trained.split("train")[1].x, 2)
     maps = [

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 @contextmanager
 def status_kept(run: Run) -> Iterator[None]:
     """However the block ends, run.json says how."""
+    from aecli.training.checkpoint import steps
     from aecli.training.stopping import last_words
 
     def told(number: int) -> None:
-        run.update(status="stopped", exit_reason=f"stopped by {Signals(number).name}: the last checkpoint is kept")
+        kept = "the last checkpoint is kept" if steps(run.checkpoints) else "no checkpoint had been written"
+        run.update(status="stopped", exit_reason=f"stopped by {Signals(number).name}: {kept}")
 
     try:
         with last_words(told):
@@ -69,7 +71,7 @@ def fitted(
         if not source:
             return state
         with blamed_on(loaded.document, ("training", "initialize_from")):
-            return initialized(state, source, root)
+            return initialized(state, source, root, progress.warn)
 
     with stop_requests() as stop, names_kept(tracer):
         trainer = Trainer(loaded.experiment, dataset, run, progress, device, clock, tracer, start)

@@ -49,7 +49,13 @@ def check_output(path: str | Path, suffixes: Sequence[str], *inputs: object) -> 
 
 def _check_apart(path: Path, given: object) -> None:
     """Raise UserError where what would be written is what is read."""
-    if isinstance(given, str | Path) and path.exists() and Path(given).exists() and path.samefile(given):
+    if not isinstance(given, str | Path):
+        return
+    try:
+        same = path.samefile(given)
+    except (OSError, ValueError):  # one of them is not there, or no path: who reads or writes it says so
+        return
+    if same:
         text = f"--output {path} is what the rows are read from"
         raise UserError(Problem(text, hint="name another file: nothing is written over its own source"))
 

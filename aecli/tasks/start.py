@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,16 @@ from aecli.config.problems import Problem, UserError
 from aecli.runs.find import open_run
 
 
-def initialized(state: Any, source: str, root: Path) -> Any:
-    """The initial state with the parameters and variables of another run of the same architecture."""
+def initialized(state: Any, source: str, root: Path, warn: Callable[[str], None]) -> Any:
+    """The initial state with the parameters and variables of another run of the same architecture.
+
+    `warn` is told of a damaged checkpoint, or another config than was written.
+    """
     import jax
 
     from aecli.training.trained import open_trained
 
-    other = open_trained(open_run(source, root)).weights
+    other = open_trained(open_run(source, root, None, warn), "best", warn).weights
     for mine, theirs in ((state.parameters, other.parameters), (state.variables, other.variables)):
         ours, others = (jax.tree.map(lambda leaf: leaf.shape, tree) for tree in (mine, theirs))
         if ours != others:

@@ -96,6 +96,7 @@ def resume(
     `latest` is the newest run that is not complete, if there is one; with overrides, which may go on with a complete
     one too, the newest.
     """
+    from aecli.training.choice import check_left, chosen
     from aecli.training.devices import use_cache
 
     progress = progress or Silent()
@@ -104,8 +105,10 @@ def resume(
         run.tidy()
         record = check_record(run.record, run.record_path)
         if record.get("status") == "completed" and not overrides:
+            chosen(run, "last", progress.warn)  # it must be there
             progress.say(f"{run.path} is complete: nothing to do")
             return Result(run, "completed", record.get("metrics") or {})
+        check_left(run, progress.warn)
         run.warn_of_changes(progress.warn)
         loaded = reloaded(run, overrides or [])
         dataset = _read_ahead(loaded)
@@ -116,9 +119,10 @@ def resume(
         device = device_of(loaded)
         refuse_too_large(loaded, dataset.features.layout(), len(dataset.train), device)
         check_continues(run, loaded, dataset, bool(overrides))  # before anything in the run changes
-        run.keep(run.config_path, to_yaml(loaded.experiment))
         fresh = {"divergence": None} if "divergence" in record else {}
-        run.update(
+        run.keep(
+            run.config_path,
+            to_yaml(loaded.experiment),
             status="running",
             exit_reason=None,
             checkpoints=None,
@@ -186,10 +190,10 @@ def _trained(
     from aecli.training.devices import compiled
     from aecli.training.trained import write_features
 
-    write_features(run, dataset.features)
     before, clock = compiled(), Clock()
-    tracer = traced(run, clock) if profile else None
     with status_kept(run):
+        write_features(run, dataset.features)
+        tracer = traced(run, clock) if profile else None
         fitted(run, loaded, dataset, device, progress, root, clock, tracer)
         timings = clock.timings()
         previous = run.record.get("timings") or {}

@@ -164,7 +164,7 @@ def _put(aside: Path, path: Path) -> None:
 def _tidy(folder: Path) -> None:
     """Remove what a crash left, and put back a checkpoint that it left set aside."""
     for path in folder.glob(".tmp-*"):
-        shutil.rmtree(path)
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
     for old in folder.glob(".old-*"):
         path = folder / old.name.removeprefix(".old-")
         if path.exists():

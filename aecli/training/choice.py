@@ -12,9 +12,15 @@ from aecli.training import checkpoint
 from aecli.training.memory import Memory
 
 
-def _warn_of_lost(run: Run, warn: Callable[[str], None]) -> None:
-    """Name the checkpoints that the run ended with, by run.json, and that are there no more."""
+def check_left(run: Run, warn: Callable[[str], None]) -> None:
+    """Name the checkpoints that the run ended with, by run.json, and that are there no more.
+
+    DamagedError where it was completed, and none is left.
+    """
     there, kept = checkpoint.steps(run.checkpoints), run.record.get("checkpoints")
+    if run.record.get("status") == "completed" and not there:
+        text = "damaged: the run was completed, and its checkpoints are gone"
+        raise DamagedError(Problem(text, Place(str(run.checkpoints)), f"train again: aecli train {run.config_path}"))
     lost = [step for step in kept if isinstance(step, int) and step not in there] if isinstance(kept, list) else []
     if lost:
         steps = ", ".join(map(str, lost))
@@ -41,14 +47,10 @@ def chosen(run: Run, which: str, warn: Callable[[str], None] | None) -> tuple[in
         if record.get("status") == "diverged":
             text = f"{run.path} diverged before its first checkpoint: {record.get('exit_reason')}"
             raise UserError(Problem(text, hint="train again, with a lower learning rate or with clipping"))
-        if record.get("status") == "completed":
-            text = "damaged: the run was completed, and its checkpoints are gone"
-            raise DamagedError(
-                Problem(text, Place(str(run.checkpoints)), f"train again: aecli train {run.config_path}")
-            )
+        check_left(run, warn or (lambda text: None))
         raise UserError(Problem(f"{run.path} has no checkpoint yet", hint="continue it: aecli resume RUN"))
     if warn is not None:
-        _warn_of_lost(run, warn)
+        check_left(run, warn)
     step, arrays = latest[:2]
     memory = Memory.from_dict(latest[2], run.checkpoints, step)
     if which == "last" or memory.best_step in (None, step):

@@ -188,7 +188,8 @@ class Trainer:
         inquest = Inquest(self.program, chunk, self.feed.order, self.seed, self.numbers(memory.halvings))
         good, found = inquest.held(before, window, count, self.dataset.train.ids)
         action = self.experiment.training.on_divergence
-        saver.finish()  # what is kept can be told then
+        with self.stop.saving():
+            saver.finish()  # what is kept can be told then
         memory = settled(found, memory, action, self.program.steps_per_epoch, self.retention.told())
         log.append(found.record(action, 0.5**memory.halvings))
         (self.progress.warn if len(memory.skipped) <= TOLD else self.progress.say)(f"{found}\n  left out ({action})")
@@ -255,8 +256,9 @@ class Trainer:
 
     def _settle(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         """Leave what a training of one go leaves: no checkpoint missing, none too many."""
-        self._checked(saver.finish)
-        if not checkpoint.steps(self.run.checkpoints):
-            self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
+        with self.stop.saving():
             self._checked(saver.finish)
+            if not checkpoint.steps(self.run.checkpoints):
+                self._save(state, memory, log, saver)  # no epochs asked for: the initial parameters
+                self._checked(saver.finish)
         self.retention.tidy(int(state.step), memory)

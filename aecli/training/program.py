@@ -51,7 +51,7 @@ class Program:
         )
         self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
         self.copied = Executable("copied", self._traced("copied"), identity)
-        self.one_step, self.losses = (jax.jit(self._traced(name)) for name in ("step", "losses"))
+        self.one_step, self.losses = (Executable(name, self._traced(name), identity) for name in ("step", "losses"))
 
     @cached_property
     def autoencoder(self) -> Autoencoder:

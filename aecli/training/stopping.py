@@ -56,11 +56,11 @@ class StopRequest:
     @contextmanager
     def saving(self) -> Iterator[None]:
         """While what was trained goes to the disk, which may take its time."""
-        self.is_saving = True
+        before, self.is_saving = self.is_saving, True
         try:
             yield
         finally:
-            self.is_saving = False
+            self.is_saving = before
 
 
 class Guard:

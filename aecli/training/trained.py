@@ -83,6 +83,9 @@ class Trained:
             source = self.experiment.data.source
             hint = "its splits and scales would be others: bring the file back, or give rows with --data"
             raise UserError(Problem(f"{source} is not the data that {self.run.path} was trained on", hint=hint))
+        if found.features.to_dict() != self.features.to_dict():
+            place = Place(str(self.run.path / "features.json"))
+            raise DamagedError(Problem("damaged: these are not the features of the run's own data", place))
         return found
 
     @cached_property
@@ -191,6 +194,8 @@ def read_features(run: Run) -> Features:
     """What `write_features` kept."""
     path = run.path / "features.json"
     if not os.path.lexists(path):
+        if checkpoint.steps(run.checkpoints):  # it is written before the first of them
+            raise DamagedError(Problem("damaged: this file is missing", Place(str(path))))
         raise UserError(Problem(f"{run.path} has not begun training", hint="continue it: aecli resume RUN"))
     try:
         found = Features.from_dict(read_json(path))

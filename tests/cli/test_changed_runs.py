@@ -21,6 +21,42 @@ def test_a_checkpoint_that_is_gone_as_a_whole_is_named(runs):
     assert text in done("eval", run).err
 
 
+def test_a_resume_names_checkpoints_that_are_gone_and_does_not_begin_anew_where_none_is_left(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    kept = json.loads((run / "run.json").read_text())["checkpoints"]
+    shutil.rmtree(run / "checkpoints" / str(kept[-1]))
+    said = done("resume", shutil.copytree(run, "some"), "training.epochs=4").err
+    assert (
+        f"warning: some/checkpoints: damaged: checkpoints that the run ended with are gone: of step {kept[-1]}" in said
+    )
+    shutil.rmtree(run / "checkpoints")
+    before = (run / "metrics.jsonl").read_bytes()
+    for overrides in ([], ["training.epochs=4"]):
+        said = refused("resume", run, *overrides, code=4)
+        assert "run/checkpoints: damaged: the run was completed, and its checkpoints are gone" in said
+    assert (run / "metrics.jsonl").read_bytes() == before
+
+
+def test_what_a_training_starts_from_is_said_to_be_damaged(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    last = max((run / "checkpoints").iterdir(), key=lambda path: int(path.name))
+    (last / "state.safetensors").write_bytes((last / "state.safetensors").read_bytes()[:-1] + b"x")
+    config = run / "config.yaml"
+    said = done("train", config, "training.initialize_from=run", "training.epochs=0", "name=t/second").err
+    assert f"warning: the checkpoint of step {last.name} is damaged" in said
+
+
+def test_features_that_are_gone_or_of_other_data_are_damage(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    features, record = run / "features.json", json.loads((run / "run.json").read_text())
+    text = features.read_text()
+    features.unlink()
+    assert "run/features.json: damaged: this file is missing" in refused("eval", run, code=4)
+    (run / "run.json").write_text(json.dumps({**record, "files": None}))
+    features.write_text(json.dumps({**json.loads(text), "shape": [64]}))
+    assert "features.json: damaged" in refused("eval", run, code=4)
+
+
 def test_what_describes_a_run_is_known_by_its_digest(runs):
     """One digit changed: the config is used as it stands, and said to be another; features are damaged."""
     run = Path(shutil.copytree(runs.dense, "run"))
@@ -55,6 +91,7 @@ def test_nothing_is_written_over_what_is_read(runs):
     assert rows.read_bytes() == before == runs.csv.read_bytes()
     done("embed", runs.table, "--data", rows, "--output", "codes.csv")
     assert "File name too long" in refused("embed", runs.table, "--output", "a" * 300 + ".csv")
+    refused("embed", runs.table, "--data", "a" * 5000, "--output", "codes.csv")  # no traceback
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ def test_what_is_obtained_is_json_too(tmp_path):
         (["linaer"], "no claim is called 'linaer'\n  did you mean 'linear'?"),
         (["linear", "--all"], "exclude one another"),
         (["overcomplete", "seed=3"], "is of the mean over 3 seeds"),
+        (["training.epochs=1"], "training.epochs=1: of which claim"),
         (["linear", "training.epoch=2"], "did you mean 'epochs'?"),
         (["linear", "data.source=nowhere.csv"], "nowhere.csv"),
     ],

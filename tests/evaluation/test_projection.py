@@ -47,6 +47,13 @@ def test_the_nearest_point_is_the_projection():
         assert np.linalg.norm(p - x) == pytest.approx(d)
 
 
+def test_what_is_not_finite_has_neither_projection_nor_angle():
+    x = np.array([[np.inf, 0.0], [0.0, np.nan], [0.5, 0.5]])
+    near, distance = ARMS.nearest(x)
+    assert np.isnan(distance).tolist() == [True, True, False]
+    assert np.isnan(angle(near - x, x)).tolist() == [True, True, False]
+
+
 def test_angles():
     a = np.array([[1.0, 0], [1, 0], [1, 0], [1, 0], [0, 0]])
     b = np.array([[2.0, 0], [0, 3], [-1, 0], [1, 1], [1, 0]])

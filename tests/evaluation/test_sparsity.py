@@ -26,6 +26,12 @@ def test_hoyer_is_as_it_is_written():
     np.testing.assert_allclose(hoyer(np.ones((2, 16))), 0, atol=1e-12)
 
 
+def test_codes_that_are_not_finite_are_left_out_and_said(make):
+    x = CODES.copy()
+    x[1, 2] = np.nan
+    assert make.measured(Sparsity(make.identity(4)), x) == ({}, ["sparsity is left out: some codes are not finite"])
+
+
 def test_blocks_change_nothing_and_a_unit_is_alive_wherever_it_speaks(make):
     x = np.zeros((1300, 3), np.float32)
     x[1299, 2] = 1

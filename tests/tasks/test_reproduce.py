@@ -48,14 +48,22 @@ def test_what_is_expected_is_compared(text, holds):
     "text",
     ["", "a", "a <= ", "a == 2", "<= 2", "a <= 2 * ", "a = 2", "a != 2", "a <= __import__('os')", "a <= 2 3",
      "a() < 1", "a < 1e", "a <= 1.1 *", "a in b", "a <= 2 + 1", "a <= 2 - 1", "a <= b * 2", "a >= b -0.5", "a <= b / 2",
-     "a <= 2 and b <= 3", "a <= b + c", "a = 2 +- 1 * b", "a <= 2; b"],
+     "a <= 2 and b <= 3", "a <= b + c", "a = 2 +- 1 * b", "a <= 2; b",
+     "a <= 2 b", "a <= 1.1 b.loss", "a <= 2 x b", "a <= b times 2", "a <= b plus 2", "a <= b (+ 0.02)", "a <= 5 e-3",
+     "a <= 5 %", "a = 0.5 +- 10 %", "a <= 10 % of b", "a <= 3 to 5", "a <= 2 or 3", "a <= b of 3 / 4", "a <= 1e400",
+     "a = 0.5 +- -0.1", "a <= 2 (1 + b)"],
 )  # fmt: skip
 def test_what_is_no_expectation_is_refused(text):
     assert expectation(text) is None
 
 
 def test_a_unit_is_words_and_is_not_read():
-    for unit in ("degrees", "% of the rows", "summed over pixels (PCA's is 16.030)", "nats (paper: 2; 5 seeds)"):
+    for unit in (
+        "degrees",
+        "of the test rows' variance",
+        "summed over pixels (PCA's is 16.030)",
+        "nats (paper: 2; 5 seeds)",
+    ):
         found = expectation(f"a <= b.c + 2 {unit}")
         assert found is not None
         assert (found.names(), found.right.shift) == (["a", "b.c"], 2.0)
@@ -93,6 +101,15 @@ def test_a_header_is_its_words_with_the_lines_that_go_on():
         ("# variant: one seed=1\n# expect: a <= 1", 2, "does not say of which variant"),
         ("# expect: a <= 1\n# seeds: many", 2, "seeds is no number"),
         ("# expect: a <= 1\n# seeds: 0", 2, "seeds is no number"),
+        ("# expect: a <= 1\n#  expect: b <= 1", 2, "this would not be read"),
+        ("# expect: a <= 1\n# Expects: b <= 1", 2, "this would not be read"),
+        ("# expect: a <= 1\n\n# expect: b <= 1", 3, "this would not be read"),
+        ("# expect: a <= 1\n# seed: 3", 2, "this would not be read"),
+        ("# expect: a <= 1\n# seeds: 3\n# seeds: 5", 2, "'seeds' is said twice"),
+        ("# variant: one seed=1\n# variant: one seed=2\n# expect: one.a <= 1", 1, "'variant one' is said twice"),
+        ("# expect: a <= 1\n# variant: don't", 2, "a variant is a name and then KEY=VALUE"),
+        ("# expect: a <= 1\n# variant: ", 2, "this would not be read"),
+        ("# expect: seconds.a <= 1\n# variant: seconds seed=1", 2, "a variant is a name and then KEY=VALUE"),
     ],
 )
 def test_a_header_at_fault_is_refused_at_its_line(tmp_path, head, line, words):

@@ -10,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from aecli.config.problems import UserError
 from aecli.data.features import Features
+from aecli.tasks import tiled as module
 from aecli.tasks.tiled import EDGE, places, tiled
 
 
@@ -64,3 +66,17 @@ def test_each_row_of_tiles_is_reconstructed_at_once():
 def test_what_is_beyond_black_and_white_is_cut(value):
     found = tiled(trained((4, 4, 1), lambda x: np.full_like(x, value)), np.zeros((5, 5, 1), np.uint8))
     assert set(found.ravel()) == {0 if value < 0 else 255}
+
+
+def test_tiles_of_a_long_row_are_reconstructed_some_at_a_time(monkeypatch):
+    monkeypatch.setattr(module, "TILES", 3)
+    picture, sizes = np.arange(4 * 30, dtype=np.uint8).reshape(4, 30, 1), []
+    found = tiled(trained((4, 4, 1), lambda x: sizes.append(len(x)) or x), picture)
+    np.testing.assert_array_equal(found, picture)
+    assert sizes == [3, 3, 3, 3, 2]
+
+
+def test_a_thin_picture_that_would_grow_beyond_the_limit_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "LIMIT", 1000)
+    with pytest.raises(UserError, match="a picture of 1 x 300 pixels takes tiles of more than 1,000 pixels"):
+        tiled(trained((4, 4, 1), lambda x: x), np.zeros((1, 300, 1), np.uint8))

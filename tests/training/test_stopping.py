@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from aecli.training.stopping import guarded, stop_requests
+from aecli.training.stopping import StopRequest, guarded, stop_requests
 
 BUSY = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"  # minutes in C, which looks at no signal
 BEGIN = "import sys; from aecli.training.stopping import guarded, last_words, stop_requests"
@@ -112,3 +112,13 @@ def test_what_the_process_was_started_to_ignore_stays_ignored():
     program = f"import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n{BEGIN}\nwith guarded():\n    {body}"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "goes on\n"
+
+
+def test_saving_within_saving_does_not_end_it():
+    """What waits for the disk after a checkpoint was handed over has the same time as the handing over."""
+    stop = StopRequest()
+    with stop.saving():
+        with stop.saving():
+            assert stop.is_saving
+        assert stop.is_saving
+    assert not stop.is_saving

@@ -25,6 +25,8 @@ from aecli.tasks.reproduce.expectation import FORM, Expectation, expectation
 QUICK = 30.0  # seconds
 BUNDLED = ("digits", *SETS)
 MOST_SEEDS = 100
+WORDS = ("claim", "variant", "seeds", "expect", "seconds")
+_LIKE = re.compile(r"\s*#\s*(expect|variant|seed|claim|second)s?\s*:", re.IGNORECASE)
 _NUMBER = re.compile(r"\d+(\.\d+)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
@@ -81,7 +83,9 @@ def chosen(words: list[str]) -> list[Claim]:
 
 def claim_of(recipe: Recipe) -> Claim | None:
     """What its header claims, or None where it expects nothing. UserError for a header that is not of the form."""
-    entries = header(recipe.path.read_text(encoding="utf-8"))
+    text = recipe.path.read_text(encoding="utf-8")
+    entries = header(text)
+    _check(text, entries, recipe)
     if not any(entry.word == "expect" for entry in entries):
         return None
     variants = tuple(_variant(e, recipe) for e in entries if e.word == "variant") or (Variant("", ()),)
@@ -94,9 +98,29 @@ def claim_of(recipe: Recipe) -> Claim | None:
     )  # fmt: skip
 
 
+def _check(text: str, entries: list[Entry], recipe: Recipe) -> None:
+    """UserError for a line that looks like an entry of a claim and is none, and for one that is said twice."""
+    read = {entry.line for entry in entries if entry.word in WORDS}
+    for number, line in enumerate(text.splitlines(), 1):
+        if number not in read and _LIKE.match(line):
+            raise _refused(
+                Entry("", "", number), recipe, "this would not be read", "# expect: ..., before the first key"
+            )
+    once = [e for e in entries if e.word in ("claim", "seeds", "seconds")]
+    names = [(e.word, *e.text.split()[:1]) for e in entries if e.word == "variant"]
+    for entry in entries:
+        same = [e for e in once if e.word == entry.word]
+        name = (entry.word, *entry.text.split()[:1])
+        if len(same) > 1 or names.count(name) > 1:
+            raise _refused(entry, recipe, f"{quoted(' '.join(name[: 1 + (not same)]))} is said twice", "leave one out")
+
+
 def _variant(entry: Entry, recipe: Recipe) -> Variant:
-    name, *overrides = shlex.split(entry.text)
-    if not _NAME.fullmatch(name) or any("=" not in word for word in overrides):
+    try:
+        name, *overrides = shlex.split(entry.text)
+    except ValueError:  # a quote without its other, or no word
+        name, overrides = "", []
+    if not _NAME.fullmatch(name) or name == "seconds" or any("=" not in word for word in overrides):
         raise _refused(
             entry, recipe, "a variant is a name and then KEY=VALUE", "# variant: tied model.encoder.tied=true"
         )

@@ -15,7 +15,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
-_UNIT = r"(?:\s+[A-Za-z%(°][^<>=*]*)?"  # words: what could be meant to be computed is refused
+# A unit is one of these words, then prose in brackets or after `of`: what could be meant to be computed is refused.
+_UNIT = (
+    r"(?:\s+(?:degrees|nats|dB|units|seconds|summed over pixels))?(?:\s+of the [A-Za-z' -]+|\s+\([A-Za-z][^<>=*]*\))?"
+)
 
 
 def _form(which: str) -> str:
@@ -68,7 +71,15 @@ class Expectation:
 
 
 def expectation(text: str) -> Expectation | None:
-    """What the text expects, or None where it is not of the form."""
+    """What the text expects, or None where it is not of the form, or a number of it is beyond float's."""
+    found = _read(text)
+    numbers = (
+        [] if found is None else [found.within, *(n for s in (found.left, found.right) for n in (s.factor, s.shift))]
+    )
+    return found if all(map(math.isfinite, numbers)) and all(n >= 0 for n in numbers[:1]) else None
+
+
+def _read(text: str) -> Expectation | None:
     if match := _COMPARED.fullmatch(text):
         right = _side(match, "r") if match["number"] is None else Side(None, 1.0, float(match["number"]))
         return Expectation(text, _side(match, "l"), match["how"], right)

@@ -111,6 +111,7 @@ def _named(variant: Variant, metric: str) -> str:
 
 def _compared(expected: Expectation, values: dict[str, float], found: dict[str, list[float]]) -> Compared:
     each = found.get(expected.left.name or "", [])
-    deviation = abs(expected.left.factor) * statistics.stdev(each) if len(each) > 1 else None
+    finite = all(map(math.isfinite, each))  # of others statistics.stdev raises
+    deviation = abs(expected.left.factor) * (statistics.stdev(each) if finite else math.nan) if len(each) > 1 else None
     left, right = expected.left.value(values), expected.right.value(values)
     return Compared(expected, left, right, deviation, expected.holds(values))

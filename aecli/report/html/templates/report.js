@@ -58,7 +58,7 @@
   // A cell of a CSV file: no spreadsheet takes it for a formula, and a number with its sign is none.
   function quoted(text) {
     const number = /^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?$/;
-    if (/^[=+\-@\t\r\n]/.test(text) && !number.test(text)) text = "'" + text;
+    if (/^[=+\-@\t\r\n\uff1d\uff0b\uff0d\uff20]/.test(text) && !number.test(text)) text = "'" + text;
     return /[",\r\n]/.test(text) ? '"' + text.replaceAll('"', '""') + '"' : text;
   }
 
