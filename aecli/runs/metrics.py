@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 from types import TracebackType
@@ -19,13 +20,14 @@ class Metrics:
     """The records of a run: `{"step": 470, "epoch": 1, "split": "validation", "values": {"loss": 12.3}}`.
 
     Every append is flushed (a kill of the process loses none); `sync` waits for the disk, and belongs before
-    the commit of a checkpoint that remembers `length`. `truncate` cuts off what is later than a checkpoint.
+    the commit of a checkpoint, which remembers `length` and `digest`. `truncate` cuts off what is later than one.
     """
 
     def __init__(self, path: Path):
         self.path = path
         self._file: IO[bytes] | None = None
         self._whole = 0  # bytes of whole records, while the file is open
+        self._hash = hashlib.sha256()  # of these bytes
 
     def __enter__(self) -> Metrics:
         return self
@@ -48,6 +50,7 @@ class Metrics:
         except OSError as error:
             raise cannot("write", self.path, error) from error
         self._whole += len(line)
+        self._hash.update(line)
 
     def read(self) -> list[dict[str, Any]]:
         """Every record, oldest first. A last line without its newline was cut by a crash and is none.
@@ -68,14 +71,19 @@ class Metrics:
 
     def length(self) -> int:
         """The bytes of all whole records: what a checkpoint remembers."""
-        return self._whole if self._file else self._content().rfind(b"\n") + 1
+        return self._whole if self._file else len(self._records())
 
-    def truncate(self, length: int) -> None:
-        """Forget all records after the first `length` bytes; DamagedError where no record ends there."""
-        content = self._content()
-        if length > len(content) or (length and content[length - 1 : length] != b"\n"):
-            text = f"damaged: no record ends at byte {length}, where the checkpoint says one does"
-            raise DamagedError(Problem(text, Place(str(self.path))))
+    def digest(self) -> str:
+        """The SHA-256 of all whole records."""
+        return (self._hash if self._file else hashlib.sha256(self._records())).hexdigest()
+
+    def verify(self, length: int, digest: str = "") -> None:
+        """DamagedError where no record ends after `length` bytes, or these are not those of the digest (if known)."""
+        self._verified(length, digest)
+
+    def truncate(self, length: int, digest: str = "") -> None:
+        """Forget all records after the first `length` bytes; DamagedError where `verify` raises it."""
+        content = self._verified(length, digest)
         if length < len(content):
             self.close()
             try:
@@ -84,13 +92,33 @@ class Metrics:
             except OSError as error:
                 raise cannot("write", self.path, error) from error
 
+    def _verified(self, length: int, digest: str) -> bytes:
+        """All that is in the file."""
+        content = self._content()
+        if length > len(content) or (length and content[length - 1 : length] != b"\n"):
+            text = f"damaged: no record ends at byte {length}, where the checkpoint says one does"
+            raise DamagedError(Problem(text, Place(str(self.path))))
+        if digest and hashlib.sha256(content[:length]).hexdigest() != digest:
+            self.read()  # where a line is no record, it is named
+            text = f"damaged: its first {length} bytes are not those that were there when the checkpoint was saved"
+            hint = "put them back as they were, or train anew: training.initialize_from takes this run's parameters"
+            raise DamagedError(Problem(text, Place(str(self.path)), hint))
+        return content
+
     def sync(self) -> None:
-        """Wait until all records are on the disk; another thread than the one that appends may ask for it."""
+        """Wait until all records are on the disk; another thread than the one that appends may ask for it.
+
+        UserError where the file was removed or replaced: what is written to it is lost.
+        """
         if file := self._file:
             try:
                 os.fsync(file.fileno())
+                there = self.path.exists() and os.path.samestat(os.fstat(file.fileno()), os.lstat(self.path))
             except OSError as error:
                 raise cannot("write", self.path, error) from error
+            if not there:
+                text = f"{self.path} was removed or replaced while it was written"
+                raise UserError(Problem(text, hint="put it back, and resume the run from its last checkpoint"))
 
     def close(self) -> None:
         """Close the file; the next append opens it again."""
@@ -105,10 +133,16 @@ class Metrics:
         """All that is in the file; nothing where there is none yet."""
         return read_plain(self.path, LONGEST) if os.path.lexists(self.path) else b""
 
+    def _records(self) -> bytes:
+        """All whole records."""
+        content = self._content()
+        return content[: content.rfind(b"\n") + 1]
+
     def _open(self) -> IO[bytes]:
         """The file, open at the end of its last whole record: a line that a crash cut goes first."""
         if self._file is None:
-            self._whole = self.length()
+            records = self._records()
+            self._whole, self._hash = len(records), hashlib.sha256(records)
             self._file = open_plain(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, "ab")
             self._file.truncate(self._whole)
         return self._file

@@ -6,6 +6,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from aecli.runs.files import cannot, read_json, sync_folder, to_json, write_whol
 from aecli.runs.plain import open_plain, read_plain
 
 _ATTEMPTS = 100
+_WAITS = (0.01, 0.05, 0.2)  # seconds between tries for the lock
 FILES = "files"  # {name: [SHA-256, ...]} in run.json
 
 
@@ -188,11 +190,16 @@ def _new_folder(root: Path, name: str, created: datetime) -> Path:
 
 
 def _take(descriptor: int, path: Path) -> None:
-    """Lock an open file without waiting."""
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        hint = "wait until it has finished, or stop it first"
-        raise UserError(Problem(f"the run {path} is in use: another process trains it", hint=hint)) from None
-    except OSError as error:
-        raise cannot("lock", path, error) from error
+    """Lock an open file; who only looks whether it is locked holds it for an instant, which is waited for."""
+    for wait in (*_WAITS, None):
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is None:
+                hint = "wait until it has finished, or stop it first"
+                raise UserError(Problem(f"the run {path} is in use: another process trains it", hint=hint)) from None
+            time.sleep(wait)
+        except OSError as error:
+            raise cannot("lock", path, error) from error
+        else:
+            return

@@ -82,6 +82,8 @@ def _value(event: Any, events: Iterator[Any], depth: int) -> Any:
     if isinstance(event, yaml.ScalarEvent):
         if not event.value.isprintable():
             raise _UnusualError  # an escape stood for a control character
+        if event.implicit[0] and "?" in event.value:
+            raise _UnusualError  # within brackets the two parsers disagree about it
         return _plain(event.value) if event.implicit[0] else event.value
     if isinstance(event, yaml.SequenceStartEvent):
         return [_value(e, events, depth + 1) for e in _until(yaml.SequenceEndEvent, events)]

@@ -26,7 +26,11 @@ def reloaded(run: Run, overrides: list[str]) -> Loaded:
 
 
 def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool) -> None:
-    """UserError where the last checkpoint does not fit the config, or where overrides would train nothing."""
+    """UserError where the last checkpoint does not fit the config, or where overrides would train nothing.
+
+    DamagedError where there is no whole one of those that were, or the log is not the one it was saved with.
+    """
+    from aecli.runs.metrics import Metrics
     from aecli.training import checkpoint
     from aecli.training.memory import Memory
     from aecli.training.program import program
@@ -35,6 +39,7 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
     if saved is not None:
         memory = Memory.from_dict(saved[2], run.checkpoints, saved[0])
+        Metrics(run.metrics).verify(memory.metrics_bytes, memory.metrics_sha256)
         made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])

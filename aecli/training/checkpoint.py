@@ -90,16 +90,24 @@ def steps(folder: Path) -> list[int]:
 def latest_good(folder: Path, warn: Callable[[str], None]) -> tuple[int, Arrays, dict[str, Any]] | None:
     """The newest checkpoint that is whole, or None where none was ever committed.
 
-    Each damaged one on the way back is told to `warn`; DamagedError where no whole one is left.
+    Each damaged one on the way back is told to `warn`; DamagedError where no whole one is left, or where something
+    else is in the folder's place.
     """
-    committed = steps(folder)
+    if os.path.lexists(folder) and not folder.is_dir():
+        raise DamagedError(Problem("damaged: the folder of checkpoints is no folder", Place(str(folder))))
+    damaged: set[int] = set()
     problems: list[Problem] = []
-    for step in reversed(committed):
+    while left := [step for step in steps(folder) if step not in damaged]:
         try:
-            return step, *load(folder, step)
-        except DamagedError as error:
+            return left[-1], *load(folder, left[-1])
+        except (DamagedError, UserError) as error:
+            if not _path(folder, left[-1]).is_dir():
+                continue  # a training that goes on has removed it since: look again
+            if isinstance(error, UserError):
+                raise
+            damaged.add(left[-1])
             problems += error.problems
-            warn(f"the checkpoint of step {step} is damaged and left out: {error}")
+            warn(f"the checkpoint of step {left[-1]} is damaged and left out: {error}")
     if problems:
         raise DamagedError(*problems, Problem(f"no whole checkpoint is left in {folder}", hint="train anew"))
     return None

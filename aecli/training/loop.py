@@ -90,6 +90,8 @@ class Trainer:
         """The last good checkpoint, or else the start."""
         saved = checkpoint.latest_good(self.run.checkpoints, self.progress.warn)
         if saved is None:
+            if Metrics(self.run.metrics).length():  # killed before the first was due, or someone removed them
+                self.progress.warn("epochs are logged and no checkpoint is there: training begins at its first step")
             return self.start(self.initial()), Memory(logged=0)
         memory = Memory.from_dict(saved[2], self.run.checkpoints, saved[0])
         if memory.logged is None:  # by an older aecli, which saved at the end of an epoch once it was logged
@@ -121,7 +123,8 @@ class Trainer:
             Events(self.run.events, resume_at=step or None) as events,
             self._saver(log) as saver,
         ):
-            log.truncate(memory.metrics_bytes)  # a resumed run forgets what came after its checkpoint
+            # A resumed run forgets what came after its checkpoint.
+            log.truncate(memory.metrics_bytes, memory.metrics_sha256)
             self.retention.tidy(step, memory)
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
@@ -243,7 +246,7 @@ class Trainer:
     def _save(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:
         with self.clock.phase(CHECKPOINT), self.stop.saving():
             self._checked(saver.check)
-            saver.save(state, replace(memory, metrics_bytes=log.length()))
+            saver.save(state, replace(memory, metrics_bytes=log.length(), metrics_sha256=log.digest()))
 
     def _checked(self, asked: Callable[[], None]) -> None:
         """Raise what the saver met: for a state that is not finite, which nobody looked at, UnseenError."""

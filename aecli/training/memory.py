@@ -16,13 +16,13 @@ from aecli.experiment import Experiment, StopEarly
 _KINDS: dict[str, tuple[type, ...]] = {
     "best": (float, NoneType), "best_step": (int, NoneType), "lowest": (float, NoneType), "waited": (int,),
     "metrics_bytes": (int,), "objective": (str,), "logged": (int, NoneType), "halvings": (int,), "optimizer": (str,),
-    "metric": (str,),
+    "metric": (str,), "metrics_sha256": (str,),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Memory:
-    """`best`, `best_step` by validation loss; `lowest`, `waited` of early stopping; the bytes of metrics.jsonl.
+    """`best`, `best_step` by validation loss; `lowest`, `waited` of early stopping; bytes and digest of metrics.jsonl.
 
     `logged` is the step of the last epoch in the log (None: unknown, as of a run that an older aecli wrote);
     `skipped` are the steps of the current epoch whose update was left out, `halvings` how often the learning rate
@@ -40,6 +40,7 @@ class Memory:
     halvings: int = 0
     optimizer: str = ""
     metric: str = ""
+    metrics_sha256: str = ""
 
     def under(self, experiment: Experiment) -> Memory:
         """This memory without what belongs to another config: losses to its objective, halvings to its optimiser."""

@@ -19,7 +19,8 @@ CONTENDERS = {
     "conv_ae": ("aecli", *TORCH, *LAST, *BARE),
     "conv_vae": ("aecli", *TORCH, *LAST, *BARE),
 }
-GPU = ("aecli", *TORCH, "torch-graphs", "torch-graphs+tf32", "torch-channels_last+graphs+tf32")
+OURS = ("aecli", "aecli-tensorfloat32")
+GPU = (*OURS, "torch-eager", "torch-graphs", "torch-graphs+tf32", "torch-channels_last+graphs+tf32")
 LONGER = {"mlp_vae": 20, "mlp_vae_bf16": 20, "conv_ae": 50, "conv_vae": 100}  # rounds of a GPU, in those of a CPU
 
 
@@ -31,6 +32,8 @@ def gpu(workload: str, peers: str | None, repeats: int) -> None:
         print("no GPU is here, or JAX is not installed for it")
         return
     names = [name.replace("tf32", "bf16") if "bf16" in workload else name for name in GPU]
+    if "bf16" in workload:
+        names.remove("aecli-tensorfloat32")
     kept = [name for name in names if workload.startswith("conv") or "channels_last" not in name]
     found = in_turn([(name, f"{workload},longer={LONGER[workload]}") for name in kept], peers, repeats)
     print(table([cells(found, one) for one in found]))

@@ -37,6 +37,26 @@ def test_a_resume_names_checkpoints_that_are_gone_and_does_not_begin_anew_where_
     assert (run / "metrics.jsonl").read_bytes() == before
 
 
+def test_a_resume_says_that_it_begins_at_the_first_step_and_refuses_a_log_that_is_not_the_checkpoints(runs):
+    run = Path(shutil.copytree(runs.dense, "run"))
+    log = (run / "metrics.jsonl").read_bytes()
+    digit = next(at for at in range(len(log) // 2, len(log)) if log[at : at + 1].isdigit())
+    other = b"1" if log[digit : digit + 1] == b"2" else b"2"
+    (run / "metrics.jsonl").write_bytes(log[:digit] + other + log[digit + 1 :])
+    said = refused("resume", run, "training.epochs=4", code=4)
+    assert f"run/metrics.jsonl: damaged: its first {len(log)} bytes are not those" in said
+    (run / "metrics.jsonl").write_bytes(log)
+    shutil.rmtree(run / "checkpoints")
+    record = (run / "run.json").read_text()
+    (run / "run.json").write_text(record.replace('"completed"', '"stopped"'))
+    (run / "checkpoints").write_text("")
+    assert "run/checkpoints: damaged: the folder of checkpoints is no folder" in refused("resume", run, code=4)
+    assert (run / "metrics.jsonl").read_bytes() == log
+    (run / "checkpoints").unlink()
+    assert "warning: epochs are logged and no checkpoint is there" in done("resume", run).err
+    assert (run / "metrics.jsonl").read_bytes() == log
+
+
 def test_what_a_training_starts_from_is_said_to_be_damaged(runs):
     run = Path(shutil.copytree(runs.dense, "run"))
     last = max((run / "checkpoints").iterdir(), key=lambda path: int(path.name))

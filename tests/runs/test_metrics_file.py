@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 
@@ -110,6 +111,40 @@ def test_a_file_that_does_not_fit_its_checkpoint_is_damaged(tmp_path, length):
     with pytest.raises(DamagedError, match=f"no record ends at byte {length}"):
         Metrics(path).truncate(length)
     assert path.stat().st_size == 16
+
+
+def test_a_byte_that_flipped_before_a_checkpoint_is_damage(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    with Metrics(path) as log:
+        log.append({"loss": 1.5})
+        length, digest = log.length(), log.digest()
+        log.append({"loss": 2.5})
+        assert log.digest() != digest
+    assert Metrics(path).digest() == hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b"1.5", b"1.4"))
+    with pytest.raises(DamagedError, match=f"its first {length} bytes are not those"):
+        Metrics(path).truncate(length, digest)
+    assert path.stat().st_size == len(whole)
+    path.write_bytes(whole.replace(b"2.5", b"2.4"))
+    with Metrics(path) as log:
+        log.truncate(length, digest)
+        assert (log.length(), log.digest()) == (length, digest)
+        log.append({"loss": 2.5})
+    assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_log_that_is_removed_while_it_is_written_is_told(tmp_path, replaced):
+    path = tmp_path / "metrics.jsonl"
+    with Metrics(path) as log:
+        log.append(RECORD)
+        log.sync()
+        path.unlink()
+        if replaced:
+            path.write_text("")
+        with pytest.raises(UserError, match="was removed or replaced while it was written"):
+            log.sync()
 
 
 def test_sync_reaches_the_disk(tmp_path, monkeypatch):

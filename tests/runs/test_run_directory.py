@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import re
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -154,6 +156,19 @@ def test_a_lock_held_by_another_process_is_told_and_ends_with_it(tmp_path, end):
         pass
     with run.locked():
         pass
+
+
+def test_who_only_looks_whether_a_run_is_in_use_is_waited_for(tmp_path):
+    run = Run.create(tmp_path, "a", "", {})
+    with run.locked():
+        pass
+    with (run.path / ".lock").open() as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        timer = threading.Timer(0.05, fcntl.flock, (file, fcntl.LOCK_UN))
+        timer.start()
+        with run.locked():
+            pass
+        timer.join()
 
 
 A, B, C = (

@@ -54,6 +54,7 @@ def test_the_quick_reader_says_what_the_full_one_says(text):
 @settings(max_examples=300, deadline=None)
 @given(st.text(st.sampled_from("ab: \n-[]{},'\"&*!|>#%1.0e~?<\\x\t"), max_size=40))
 @example("a: - b")
+@example("{0?}")
 def test_the_quick_reader_agrees_on_any_text(text):
     assert outcome(config_values, text) == outcome(full, text)
 

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as hnp
 from safetensors.numpy import load_file
 
 from aecli.config.problems import DamagedError, DivergedError, Exit, UserError
+from aecli.runs.plain import read_plain
 from aecli.training import checkpoint
 
 FILES = ["state.safetensors", "memory.json", "manifest.json"]
@@ -205,6 +206,27 @@ def test_the_newest_whole_one_is_found_and_each_damaged_one_told(tmp_path):
     assert found is not None
     assert (found[0], found[1]["x"]) == (9, 9)
     assert ["step 100" in told[0], "memory.json" in told[0], "step 10 " in told[1]] == [True] * 3
+
+
+def test_what_a_training_removes_while_it_is_read_is_no_damage(tmp_path, monkeypatch):
+    checkpoint.save(tmp_path, 1, ARRAYS, MEMORY)
+
+    def read(path: Path, most: int) -> bytes:
+        if path.parent.name == "1":
+            checkpoint.save(tmp_path, 2, ARRAYS, MEMORY)
+            checkpoint.prune(tmp_path, 1)
+        return read_plain(path, most)
+
+    monkeypatch.setattr(checkpoint, "read_plain", read)
+    found = checkpoint.latest_good(tmp_path, fails)
+    assert found is not None
+    assert found[0] == 2
+
+
+def test_a_file_in_place_of_the_folder_is_damage(tmp_path):
+    (tmp_path / "checkpoints").write_text("")
+    with pytest.raises(DamagedError, match="the folder of checkpoints is no folder"):
+        checkpoint.latest_good(tmp_path / "checkpoints", fails)
 
 
 def test_none_ever_written_is_not_none_left(tmp_path):

@@ -17,10 +17,10 @@ from aecli.training.program import Program, program
 from aecli.training.state import State
 
 CHUNK = 64  # steps between looks at a signal, as there
-KEPT = "kept"  # the variant that takes its programs from the cache, as every training but the first does
+KEPT = "kept"  # takes its programs from the cache, as every training but the first does; other variants are precisions
 
 
-def experiment(work) -> Experiment:
+def experiment(work, precision: str) -> Experiment:
     """The workload as a config."""
     encoder = {"kind": work.kind, {"mlp": "widths", "conv": "channels"}[work.kind]: list(work.layers)}
     bottleneck = {"kind": "gaussian" if work.variational else "dense", "size": work.code}
@@ -31,7 +31,7 @@ def experiment(work) -> Experiment:
         "objective": {"reconstruction": "bernoulli" if work.variational else "squared_error", "penalties": penalties},
         "training": {
             "batch_size": work.batch, "optimizer": {"kind": "adam", "learning_rate": work.rate},
-            "precision": "bfloat16" if work.narrow else "float32", "epochs": 1000,
+            "precision": precision, "epochs": 1000,
         },
     })  # fmt: skip
 
@@ -65,8 +65,8 @@ def started(parameters: dict, drawn: Kernels) -> dict:
 class Training:
     """The compiled chunk, called again and again; an epoch's sums give the loss between any two steps of it."""
 
-    def __init__(self, work, rows: np.ndarray, seed: int):
-        config = experiment(work)
+    def __init__(self, work, rows: np.ndarray, seed: int, precision: str):
+        config = experiment(work, precision)
         self.made: Program = program(config, work.shape, len(rows))
         self.numbers, self.seed = numbers_of(config, 1), jnp.uint32(seed)
         feed = Resident(self.made, rows, self.seed, jax.device_put)
@@ -104,4 +104,5 @@ class Training:
 def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
     if variant == KEPT:
         use_cache()
-    return Training(work, rows, seed).train
+    usual = "bfloat16" if work.narrow else "float32"
+    return Training(work, rows, seed, usual if variant in ("", KEPT) else variant).train
