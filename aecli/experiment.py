@@ -14,7 +14,11 @@ from aecli.config.part import LIST, Part, Spec
 from aecli.data.spec import Data
 from aecli.model.bottlenecks import BOTTLENECKS
 from aecli.model.corruptions import CORRUPTIONS
+from aecli.model.corruptions.corruption import Corruption
+from aecli.model.corruptions.none import NoCorruption
 from aecli.model.networks import DECODERS, NETWORKS
+from aecli.model.networks.mirror import Mirror
+from aecli.model.networks.mlp import MLP
 from aecli.model.networks.network import Precision
 from aecli.model.penalties import PENALTIES
 from aecli.model.priors import PRIORS
@@ -56,6 +60,20 @@ class EMA(Part):
     )
 
 
+class Greedy(Part):
+    """Layer after layer, lowest first, as an autoencoder of its own that reconstructs what the layers below it give.
+
+    Then the whole is trained (fine-tuned) for training.epochs. Source: Hinton & Salakhutdinov 2006, Bengio et al. 2007;
+    with a corruption of each layer's own input Vincent et al. 2010.
+    """
+
+    kind: Literal["greedy"] = "greedy"
+    epochs: PositiveInt = Field(default=5, description="passes over the training rows for each layer")
+    corruption: Annotated[Corruption, CORRUPTIONS] = Field(
+        default=NoCorruption(), description="of what a layer sees; the layers below it see clean rows"
+    )
+
+
 class StopEarly(Spec):
     """When to stop before the last epoch."""
 
@@ -82,6 +100,9 @@ class Training(Spec):
     optimizer: Annotated[Optimizer, OPTIMIZERS] = Adam()
     precision: Precision = Field(
         default="float32", description="of products' operands; sums and parameters are float32 always"
+    )
+    pretrain: Annotated[Greedy | None, _or_none(Greedy)] = Field(
+        default=None, description="none, or {kind: greedy, epochs, corruption}: before training.epochs of the whole"
     )
     average: Annotated[EMA | None, _or_none(EMA)] = Field(default=None, description="none, or {kind: ema, decay}")
     stop_early: Annotated[StopEarly | None, _or_none(StopEarly)] = Field(
@@ -138,6 +159,25 @@ class Loaded(NamedTuple):
     document: Any
 
 
+def _unstackable(experiment: Experiment) -> list[tuple[tuple[str, ...], str]]:
+    """Why this model cannot be pretrained layer by layer, where that is asked for."""
+    model, pretrain = experiment.model, experiment.training.pretrain
+    if pretrain is None:
+        return []
+    at, found = ("training", "pretrain"), []
+    encoder = model.encoder
+    if not isinstance(encoder, MLP) or not isinstance(model.decoder, Mirror):
+        found.append((at, "greedy pretraining needs an mlp encoder and `decoder: mirror`, each layer's mirror image"))
+    elif encoder.norm == "batch":
+        found.append((at, "greedy pretraining goes without batch norm: use norm: none or layer"))
+    if model.bottleneck.stochastic:
+        kind = model.bottleneck.kind  # pyright: ignore[reportAttributeAccessIssue]
+        found.append((at, f"greedy pretraining needs a code that is not drawn, and {kind} is: use dense"))
+    if getattr(pretrain.corruption, "emphasis", 0.0):
+        found.append(((*at, "corruption", "emphasis"), "a layer's loss weighs all of its inputs alike: remove it"))
+    return found
+
+
 def name_of(path: str | Path) -> str:
     """A run's name made of a file's: its stem, what no name may hold replaced by dashes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", Path(path).stem).strip("-.") or "run"
@@ -165,6 +205,7 @@ def load(
         experiment = experiment.model_copy(update={"name": name_of(config)})
     found = conflicts(experiment.model, experiment.objective)
     found += idle(experiment.model, experiment.objective) if strict else []
+    found += _unstackable(experiment)
     if experiment.anomaly.score == "likelihood" and not experiment.model.bottleneck.stochastic:
         found.append((("anomaly", "score"), "a likelihood needs a stochastic bottleneck, e.g. gaussian"))
     stop = experiment.training.stop_early

@@ -20,6 +20,7 @@ from aecli.model.networks.layers import Linear, Mode
 from aecli.model.networks.network import Precision
 from aecli.model.spec import Model, Objective
 
+ROOTS = ("encoder", "head", "decoder", "reconstruction")  # of the parameters' names
 CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the streams of one step's key
 
 
@@ -63,16 +64,16 @@ class Autoencoder:
 
     def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
-        modules = self._merged(weights)
+        modules = self.merged(weights)
         return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))
 
     def mean_code(self, weights: Weights, inputs: Float[Array, " batch *inputs"]) -> Float[Array, "batch size"]:
         """The mean code of what the encoder sees (`layout.inputs` of rows): what a penalty differentiates."""
-        return self._code(self._merged(weights), weights, inputs, None, self._mode(weights, "encoder")).mean
+        return self._code(self.merged(weights), weights, inputs, None, self._mode(weights, "encoder")).mean
 
     def decode(self, weights: Weights, z: Float[Array, "batch size"]) -> Any:
         """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
-        return self._output(self._merged(weights), weights, z, self._mode(weights, "decoder"))
+        return self._output(self.merged(weights), weights, z, self._mode(weights, "decoder"))
 
     def reconstruct(self, weights: Weights, x: Float[Array, " batch *features"]) -> Float[Array, " batch *features"]:
         """x_hat = g(mean of b(f(x)))."""
@@ -91,7 +92,7 @@ class Autoencoder:
         keys = [jax.random.fold_in(key, stream) for stream in range(6)]
         with jax.named_scope("corruption"):
             corrupted, touched = self._corrupted(weights, x, keys, train)
-        modules = self._merged(weights)
+        modules = self.merged(weights)
         encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
         code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
         decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
@@ -133,7 +134,8 @@ class Autoencoder:
         categories = jnp.where(lost & ~jnp.isnan(x), UNKNOWN, x)
         return jnp.where(category, categories, corrupted), touched & (~category | lost)
 
-    def _merged(self, weights: Weights) -> Modules:
+    def merged(self, weights: Weights) -> Modules:
+        """The modules with these arrays in them."""
         return nnx.merge(self.graph, weights.parameters, weights.variables, copy=True)
 
     def _mode(self, weights: Weights, side: str, train: bool = False, key: Any = None, mask: Any = None) -> Mode:
@@ -149,12 +151,18 @@ class Autoencoder:
             return self.model.bottleneck.code(h, key, numbers)
 
     def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
-        kernels = None
-        if self.model.tied:
-            code_kernel = modules.head.kernel[...][:, : self.model.bottleneck.size]
-            kernels = [k.T for k in (*modules.encoder.kernels(), code_kernel)][::-1]
         with jax.named_scope("decoder"):
-            raw = modules.decoder(z, mode, kernels)
+            return self.output(weights, modules.decoder(z, mode, self.tied_kernels(modules)))
+
+    def tied_kernels(self, modules: Modules) -> list[Float[Array, "inputs outputs"]] | None:
+        """The kernels of a tied decoder, first layer first; None where it has its own."""
+        if not self.model.tied:
+            return None
+        code_kernel = modules.head.kernel[...][:, : self.model.bottleneck.size]
+        return [k.T for k in (*modules.encoder.kernels(), code_kernel)][::-1]
+
+    def output(self, weights: Weights, raw: Float[Array, " batch *outputs"]) -> Any:
+        """p(x | z) by what the decoder's last layer gives."""
         numbers = weights.numbers.get("objective", {}).get("reconstruction", {})
         own = weights.parameters.get("reconstruction", {})
         layout, likelihood = self.layout, self.objective.reconstruction

@@ -62,12 +62,15 @@ def _started(experiment: Experiment) -> None:
         import jax
 
         import aecli.training.loop  # noqa: F401
-        from aecli.config.numbers import numbers_of
         from aecli.training.devices import choose, use_cache
         from aecli.training.program import program
+        from aecli.training.stages import numbers_in, stages
 
         use_cache()
         jax.devices()
         known = _remembered(experiment)
         if known is not None:
-            program(experiment, *known).prepare(numbers_of(experiment, 1), choose(experiment.training.device))
+            each = program(experiment, *known).steps_per_epoch
+            first = stages(experiment, each)[0]
+            made, numbers = program(experiment, *known, first.layer), numbers_in(first, experiment, each)
+            made.prepare(numbers, choose(experiment.training.device))

@@ -54,20 +54,21 @@ def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
     import numpy as np
 
     from aecli.config.numbers import numbers_of
+    from aecli.model.autoencoder import ROOTS
     from aecli.training.program import program
+    from aecli.training.stages import all_epochs
 
     experiment = loaded.experiment
     made, shape = program(experiment, layout, rows), layout.shape
     state = made.init.shapes(np.uint32(0), numbers_of(experiment, 1))
-    order = ("encoder", "head", "decoder", "reconstruction")
     leaves = sorted(
-        jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: order.index(item[0][0].key)
+        jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: ROOTS.index(item[0][0].key)
     )
     return ModelDescription(
         shape, layout.input_shape, experiment.model.bottleneck.size, {_name(path): leaf.shape for path, leaf in leaves},
         sum(leaf.size for _, leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         rows * math.prod(shape) * 4, rows, made.batch, made.steps_per_epoch,
-        made.steps_per_epoch * experiment.training.epochs,
+        made.steps_per_epoch * all_epochs(experiment),
     )  # fmt: skip
 
 

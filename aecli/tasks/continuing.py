@@ -11,7 +11,7 @@ from aecli.experiment import Loaded
 from aecli.runs.run import Run
 
 # What it is, and what an epoch is.
-FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"))
+FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"), ("training", "pretrain"))
 
 
 def reloaded(run: Run, overrides: list[str]) -> Loaded:
@@ -34,6 +34,7 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
     from aecli.training import checkpoint
     from aecli.training.memory import Memory
     from aecli.training.program import program
+    from aecli.training.stages import all_epochs
     from aecli.training.trained import restore
 
     saved = checkpoint.latest_good(run.checkpoints, lambda text: None)
@@ -43,10 +44,12 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
         made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
         with blamed_on(loaded.document, ("training",)):
             restore(made, loaded.experiment, saved[1])
-        total = loaded.experiment.training.epochs * made.steps_per_epoch
+        total = all_epochs(loaded.experiment) * made.steps_per_epoch
         if overridden and saved[0] >= total and memory.logged in (None, saved[0]):
             done = saved[0] // made.steps_per_epoch
             asked = loaded.experiment.training.epochs
+            before = all_epochs(loaded.experiment) - asked
+            done -= before
             text = f"nothing would be trained: {done} epochs are done, and training.epochs is {asked}"
             hint = f"set training.epochs above {done}; what a finished run was trained with does not change"
             raise UserError(Problem(text, loaded.document.place(("training", "epochs")), hint))

@@ -24,13 +24,17 @@ def refuse_too_short(loaded: Loaded, dataset: Dataset) -> None:
     """UserError where training ends before the window of steps that a profile traces."""
     from aecli.training.profile.tracer import BEFORE, NEEDED, STEPS
     from aecli.training.program import program
+    from aecli.training.stages import stages
 
     made = program(loaded.experiment, dataset.features.layout(), len(dataset.train))
-    epochs, each = loaded.experiment.training.epochs, made.steps_per_epoch
-    if epochs * each < NEEDED:
-        text = f"a profile traces {STEPS} steps after the first {BEFORE}, and this training has {epochs * each}"
-        hint = f"set training.epochs={-(-NEEDED // each)} or more, or a smaller training.batch_size"
-        raise UserError(Problem(text, loaded.document.place(("training", "epochs")), hint))
+    each, pretrain = made.steps_per_epoch, loaded.experiment.training.pretrain
+    steps = stages(loaded.experiment, each)[0].stop
+    if steps < NEEDED:
+        key = "training.pretrain.epochs" if pretrain else "training.epochs"
+        what = "the first layer's" if pretrain else "this training"
+        text = f"a profile traces {STEPS} steps after the first {BEFORE}, and {what} has {steps}"
+        hint = f"set {key}={-(-NEEDED // each)} or more, or a smaller training.batch_size"
+        raise UserError(Problem(text, loaded.document.place(tuple(key.split("."))), hint))
 
 
 def traced(run: Run, clock: Clock) -> Tracer:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -34,6 +34,7 @@ from aecli.training.program import Program, program
 from aecli.training.progress import Progress, line_of
 from aecli.training.retention import Retention
 from aecli.training.saver import Saver
+from aecli.training.stages import Stage, all_epochs, numbers_in, stage_at, stages
 from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
 from aecli.training.trained import restore
@@ -43,6 +44,14 @@ TOLD = 3  # divergences of an epoch that are warned of; more are told where one 
 
 class UnseenError(Exception):
     """Something diverged in a chunk whose start is gone: train again from the last checkpoint, and look."""
+
+
+class Course(NamedTuple):
+    """A stage of the training, and what takes its steps."""
+
+    stage: Stage
+    program: Program
+    chunk: Any
 
 
 class Trainer:
@@ -61,17 +70,19 @@ class Trainer:
     ):
         self.experiment, self.dataset, self.run, self.progress = experiment, dataset, run, progress
         self.clock, self.start = clock, start
-        self.program: Program = program(experiment, dataset.features.layout(), len(dataset.train))
-        self.total = experiment.training.epochs * self.program.steps_per_epoch
-        put = partial(jax.device_put, device=device)
-        numbers = numbers_of(experiment, self.total)
-        self.numbers = lru_cache(lambda halvings: put(halved(numbers, halvings)))
-        self.at_end = put(values_at_end(numbers))
+        made = lru_cache(lambda layer: program(experiment, dataset.features.layout(), len(dataset.train), layer))
+        self.program, self.made, self.courses = made(None), made, dict[Stage, Course]()
+        self.stages = stages(experiment, self.program.steps_per_epoch)
+        self.total = self.stages[-1].stop
+        put, each = partial(jax.device_put, device=device), self.program.steps_per_epoch
+        self.numbers = lru_cache(lambda stage, times: put(halved(numbers_in(stage, experiment, each), times)))
+        self.at_end = put(values_at_end(numbers_of(experiment, 1)))
         self.seed = put(np.uint32(experiment.seed))
         place = placed(dataset, device)
         resident = place.place == "device"
         progress.say(f"rows: {WHERE[place.place]} ({place.why})")
-        self.feed: Feed = (Resident if resident else Streamed)(self.program, dataset.train.x, self.seed, put)
+        opening = made(self.stages[0].layer)
+        self.feed: Feed = (Resident if resident else Streamed)(opening, dataset.train.x, self.seed, put)
         self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
         self.put, self.watch = put, watch or Watch()
         self.stop, self.pace = StopRequest(), Pace()
@@ -84,7 +95,7 @@ class Trainer:
 
     def initial(self) -> State:
         """The state before the first step."""
-        return self.program.init(self.seed, self.numbers(0))
+        return self.made(self.stages[0].layer).init(self.seed, self.numbers(self.stages[0], 0))
 
     def begin(self) -> tuple[State, Memory]:
         """The last good checkpoint, or else the start."""
@@ -110,9 +121,9 @@ class Trainer:
 
     def _fit(self, state: State, memory: Memory) -> tuple[State, Memory]:
         training, memory = self.experiment.training, memory.under(self.experiment)
-        chunk, began = self._compiled(state), time.perf_counter()
         step = int(state.step)
-        self.watch.begun(chunk, step)
+        self.watch.begun(self._course(state).chunk, step)
+        began = time.perf_counter()
         windows = self.feed.windows(step, self.total)
         if memory.should_stop(training.stop_early):
             self.progress.say("stopped early before: patience is spent (raise training.stop_early.patience to go on)")
@@ -129,7 +140,7 @@ class Trainer:
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
-                state, memory = self._epoch(chunk, state, memory, windows, log, saver)
+                state, memory = self._epoch(self._entered(state), memory, windows, log, saver)
                 memory = self._end_of_epoch(state, memory, log, events, saver)
                 self.clock.train_seconds = time.perf_counter() - began
             self._settle(state, memory, log, saver)
@@ -138,20 +149,29 @@ class Trainer:
     def _saver(self, log: Metrics) -> Saver:
         return Saver(self.run.checkpoints, self.retention.spared, log.sync, self.progress.warn, self.program.copied)
 
-    def _compiled(self, state: State) -> Any:
-        began = time.perf_counter()
-        window = self.feed.first()
-        args = (state, window.data, window.order, self.seed, self.numbers(0), np.int32(0), np.int32(0))
-        compiled = self.program.chunk.compiled(*args)
-        self.clock.compile_seconds = time.perf_counter() - began
-        return compiled
+    def _course(self, state: State) -> Course:
+        """What takes the next step, compiled where it is the first of its stage here."""
+        stage = stage_at(self.stages, int(state.step))
+        if stage not in self.courses:
+            began, made, window = time.perf_counter(), self.made(stage.layer), self.feed.first()
+            args = (state, window.data, window.order, self.seed, self.numbers(stage, 0), np.int32(0), np.int32(0))
+            self.courses[stage] = Course(stage, made, made.chunk.compiled(*args))
+            self.clock.compile_seconds += time.perf_counter() - began
+        return self.courses[stage]
+
+    def _entered(self, state: State) -> State:
+        """The state; at the first step of a later stage with an optimiser that begins."""
+        stage = stage_at(self.stages, int(state.step))
+        if int(state.step) != stage.first or stage == self.stages[0]:
+            return state
+        return self.program.entered(state, self.numbers(stage, 0))
 
     def _epoch(
-        self, chunk: Any, state: State, memory: Memory, windows: Iterator[Window], log: Metrics, saver: Saver
+        self, state: State, memory: Memory, windows: Iterator[Window], log: Metrics, saver: Saver
     ) -> tuple[State, Memory]:
         """The rest of an epoch, window by window, each in chunks as long as fit into CHUNK_SECONDS."""
-        epoch, training = int(state.step) // self.program.steps_per_epoch, self.experiment.training
-        last, text = (epoch + 1) * self.program.steps_per_epoch, f"epoch {epoch + 1}/{training.epochs}"
+        epoch, course = int(state.step) // self.program.steps_per_epoch, self._course(state)
+        last, text = (epoch + 1) * self.program.steps_per_epoch, f"epoch {epoch + 1}/{all_epochs(self.experiment)}"
         while int(state.step) < last:
             with self.clock.phase(ROWS):
                 window = next(windows)
@@ -162,18 +182,19 @@ class Trainer:
                 self.watch.at(step)
                 count = min(self.pace.length, window.stop - step, self.watch.room(step) or self.pace.length)
                 before = self.program.copied(state) if self.looking else None
-                state = self._steps(chunk, state, window, count, memory.halvings)
+                state = self._steps(course, state, window, count, memory.halvings)
                 if int(state.bad) >= 0:
-                    state, memory = self._diverged(chunk, before, int(state.bad), window, count, memory, log, saver)
+                    state, memory = self._diverged(course, before, int(state.bad), window, count, memory, log, saver)
                 self.progress.advance(int(state.step), self.total, text)
         return state, memory
 
-    def _steps(self, chunk: Any, state: State, window: Window, count: int, halvings: int) -> State:
+    def _steps(self, course: Course, state: State, window: Window, count: int, halvings: int) -> State:
         """The state after `count` steps."""
         began = time.perf_counter()
         with self.clock.phase(STEPS):
             first, steps = np.int32(window.start), np.int32(count)
-            state = chunk(state, window.data, window.order, self.seed, self.numbers(halvings), first, steps)
+            numbers = self.numbers(course.stage, halvings)
+            state = course.chunk(state, window.data, window.order, self.seed, numbers, first, steps)
             ended = int(state.step) % self.program.steps_per_epoch == 0  # waits for the chunk
         self.clock.chunks += 1
         self.clock.steps += count
@@ -182,13 +203,14 @@ class Trainer:
         return state
 
     def _diverged(
-        self, chunk: Any, before: State | None, bad: int, window: Window, count: int, memory: Memory, log: Metrics,
+        self, course: Course, before: State | None, bad: int, window: Window, count: int, memory: Memory, log: Metrics,
         saver: Saver,
     ) -> tuple[State, Memory]:  # fmt: skip
         """The last good state with the bad step left out, if the config wants to go on so; DivergedError else."""
         if before is None:
             raise UnseenError(f"a loss, gradient or parameter was not finite at step {bad}, or just before")
-        inquest = Inquest(self.program, chunk, self.feed.order, self.seed, self.numbers(memory.halvings))
+        numbers = self.numbers(course.stage, memory.halvings)
+        inquest = Inquest(course.program, course.chunk, self.feed.order, self.seed, numbers)
         good, found = inquest.held(before, window, count, self.dataset.train.ids)
         action = self.experiment.training.on_divergence
         with self.stop.saving():
@@ -211,8 +233,9 @@ class Trainer:
         training, step = self.experiment.training, int(state.step)
         epoch, last = step // self.program.steps_per_epoch, step >= self.total
         due = last or epoch % self.experiment.evaluation.every == 0
-        records = [("train", self._trained_on(state, memory))]
-        if self.held is not None and due:
+        stage = stage_at(self.stages, step - 1)
+        records = [(stage.split, stage.told(self._trained_on(state, memory)))]
+        if self.held is not None and due and stage.layer is None:
             with self.clock.phase(EVALUATION):
                 between = partial(self._stop, state, memory, log, saver)
                 records.append(("validation", self.validate(state, lambda: between() if self.stop else None)))
@@ -222,7 +245,7 @@ class Trainer:
         measured = {f"{split}/{name}": value for split, values in records for name, value in values.items()}
         changed = memory.observed(step, measured, training.stop_early if due else None)
         memory = replace(memory, **changed, logged=step, skipped=())
-        self.progress.say(line_of(epoch, training.epochs, measured))
+        self.progress.say(line_of(epoch, all_epochs(self.experiment), measured))
         last = last or memory.should_stop(training.stop_early)
         if last or epoch % training.checkpoint.every == 0 or "best" in changed:
             self._save(state, memory, log, saver)

@@ -31,27 +31,31 @@ class Recipe:
     text: str
     layout: Layout
     rows: int
+    layer: int | None
     skeleton: Experiment = field(compare=False, repr=False)
 
 
 class Program:
     """The compiled functions of an experiment's skeleton on a training set of `rows` examples.
 
-    Seed and swept numbers are arguments of each; the same program serves every value of them.
+    Seed and swept numbers are arguments of each; the same program serves every value of them. With a `layer`, steps
+    pretrain that layer alone.
     """
 
     def __init__(self, recipe: Recipe):
         self.skeleton, self.layout, self.rows = recipe.skeleton, recipe.layout, recipe.rows
         self.batch = min(self.skeleton.training.batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch)
+        self.layer = recipe.layer
         self.identity = identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
+        steps = identity if self.layer is None else f"{identity}\nlayer {self.layer}"
         self.init = Executable("init", self._traced("init"), identity, once=True)
         self.bits, self.zeros, self.validate = (
             Executable(name, self._traced(name), identity) for name in ("bits", "zeros", "validate")
         )
-        self.chunk = Executable("chunk", self._traced("chunk"), identity, donate=(0,))
-        self.copied = Executable("copied", self._traced("copied"), identity)
-        self.one_step, self.losses = (Executable(name, self._traced(name), identity) for name in ("step", "losses"))
+        self.chunk = Executable("chunk", self._traced("chunk"), steps, donate=(0,))
+        self.copied, self.entered = (Executable(name, self._traced(name), identity) for name in ("copied", "entered"))
+        self.one_step, self.losses = (Executable(name, self._traced(name), steps) for name in ("step", "losses"))
 
     @cached_property
     def autoencoder(self) -> Autoencoder:
@@ -66,7 +70,7 @@ class Program:
         """What is traced where a program is not kept."""
         from aecli.training.step import Steps  # optax likewise
 
-        return Steps(self.skeleton, self.autoencoder, self.rows, self.batch, self.steps_per_epoch)
+        return Steps(self.skeleton, self.autoencoder, self.rows, self.batch, self.steps_per_epoch, self.layer)
 
     def _traced(self, name: str) -> Callable[..., Any]:
         return lambda *args: getattr(self.steps, name)(*args)
@@ -104,8 +108,11 @@ class Program:
             chunk.result()
 
 
-def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int) -> Program:
-    """The program of an experiment, made once for all experiments that differ in swept numbers alone."""
+def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int, layer: int | None = None) -> Program:
+    """The program of an experiment, made once for all experiments that differ in swept numbers alone.
+
+    `layer`: that of the stage that pretrains it.
+    """
     skeleton = skeleton_of(experiment)
     training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
     # An absent number (null) and a present one (NaN) look alike in JSON: the names of those present are told apart.
@@ -117,8 +124,9 @@ def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: in
         training,
         skeleton.data.binarize,
         skeleton.data.model_dump_json(include={"augment"}),
+        *([] if layer is None else [skeleton.training.model_dump_json(include={"pretrain": {"corruption"}})]),
     )
-    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, skeleton))
+    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, layer, skeleton))
 
 
 @lru_cache(maxsize=16)

@@ -33,5 +33,6 @@ class Silent:
 
 def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:
     """One line on an epoch."""
-    shown = [f"{name} {value:.6g}" for name, value in measured.items() if name.endswith("/loss")]
+    told = ((name, value) for name, value in measured.items() if name.endswith("/loss") or name.startswith("pretrain/"))
+    shown = [f"{name} {value:.6g}" for name, value in told]
     return f"epoch {epoch}/{epochs}  " + "  ".join(shown)

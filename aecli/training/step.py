@@ -16,11 +16,13 @@ from jaxtyping import Array, Bool, Float, Int, UInt
 from aecli.config.numbers import values_at
 from aecli.data.permutation import shuffles
 from aecli.experiment import Experiment
-from aecli.model.autoencoder import Autoencoder
+from aecli.model.autoencoder import ROOTS, Autoencoder
 from aecli.model.forward import Weights
 from aecli.model.objective import mean_terms, terms
+from aecli.model.spec import term_names
 from aecli.training.augment import augmented
 from aecli.training.keys import INIT, ORDER, STEP, VALIDATION, stream_key
+from aecli.training.stages import STAGE
 from aecli.training.state import State
 from aecli.training.trees import nested, unnested
 
@@ -36,16 +38,22 @@ class Steps:
     rows: int
     batch: int
     steps_per_epoch: int
+    layer: int | None = None  # the one that is pretrained
 
     def init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
         """The state before the first step."""
         parameters, variables = self.autoencoder.init(stream_key(seed, INIT))
-        rule = self.skeleton.training.optimizer.build(values_at(numbers, jnp.int32(0))["training"]["optimizer"])
-        average = jax.tree.map(jnp.copy, parameters) if self.skeleton.training.average else {}
-        state = State(parameters, variables, nested(rule.init(parameters)), average, jnp.int32(0), {}, jnp.int32(-1))
+        state = self.entered(State(parameters, variables, {}, {}, jnp.int32(0), {}, jnp.int32(-1)), numbers)
         x = jnp.zeros((1, *self.autoencoder.shape), jnp.float32)
         names = jax.eval_shape(lambda: self._terms(state, parameters, x, jnp.ones(1, bool), seed, numbers)[1][0])
         return state._replace(sums={name: jnp.float32(0) for name in names})
+
+    def entered(self, state: State, numbers: Numbers) -> State:
+        """The state at the beginning of a stage: its optimiser remembers nothing, its average is of nothing else."""
+        values, parameters = _values(numbers, jnp.int32(0)), state.parameters
+        rule = self.skeleton.training.optimizer.build(values["training"]["optimizer"])
+        average = jax.tree.map(jnp.copy, parameters) if self.skeleton.training.average else {}
+        return state._replace(optimizer=nested(rule.init(parameters)), average=average)
 
     def bits(self, seed: UInt[Array, ""], epoch: Int[Array, ""]) -> UInt[Array, "rounds rows"]:
         """What the epoch's rows are sorted by, round after round, as `jax.random.permutation` draws it."""
@@ -65,8 +73,20 @@ class Steps:
             with jax.named_scope("binarize"):
                 drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
                 x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
-        weights = Weights(parameters, state.variables, values_at(numbers, state.step))
+        weights = Weights(parameters, state.variables, _values(numbers, state.step))
+        if self.layer is not None:
+            return self._layer_terms(self.layer, weights, x, jax.random.fold_in(key, 0)), state.variables
         return terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
+
+    def _layer_terms(self, layer: int, weights: Weights, x: Any, key: Any) -> dict[str, Float[Array, " batch"]]:
+        """`loss`, that of the layer, and zero for each other term of the objective."""
+        from aecli.model.greedy import layer_loss
+
+        assert self.skeleton.training.pretrain is not None
+        numbers = weights.numbers["training"].get("pretrain", {}).get("corruption", {})
+        loss = layer_loss(self.autoencoder, weights, x, key, layer, self.skeleton.training.pretrain.corruption, numbers)
+        names = term_names(self.skeleton.model, self.skeleton.objective)
+        return {name: jnp.zeros_like(loss) for name in names} | {"loss": loss}
 
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         found, variables = self._each(state, parameters, x, mask, seed, numbers)
@@ -99,28 +119,47 @@ class Steps:
             x = jnp.take(data, jnp.maximum(rows, 0), axis=0)
         gradient = jax.value_and_grad(lambda p: self._terms(state, p, x, mask, seed, numbers), has_aux=True)
         (loss, (means, variables)), slope = gradient(state.parameters)
-        values = values_at(numbers, state.step)["training"]
+        values = _values(numbers, state.step)["training"]
         with jax.named_scope("optimizer"):
             rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
             before = unnested(state.optimizer, jax.eval_shape(rule.init, state.parameters))
             updates, optimizer = rule.update(slope, before, state.parameters)
             parameters = optax.apply_updates(state.parameters, updates)
-            average = self._averaged(state, parameters, values)
+            optimizer = nested(optimizer)
+            if self.layer is not None:
+                parameters, optimizer = (
+                    self._of_layer(self.layer, old, new)
+                    for old, new in ((state.parameters, parameters), (state.optimizer, optimizer))
+                )
+            average = self._averaged(state, parameters, values, numbers)
         share = jnp.sum(mask) / self.rows
         return State(
             parameters=parameters,  # pyright: ignore[reportArgumentType]
             variables=variables,
-            optimizer=nested(optimizer),
+            optimizer=optimizer,
             average=average,
             step=state.step + 1,
             sums=jax.tree.map(lambda total, mean: total + share * mean, state.sums, means),
             bad=jnp.where((state.bad < 0) & ~jnp.isfinite(loss), state.step, state.bad),
         )
 
-    def _averaged(self, state: State, parameters: Any, values: Numbers) -> dict[str, Any]:
+    def _of_layer(self, layer: int, old: Any, new: Any) -> Any:
+        """The new leaves of parameters, or of what the optimiser keeps of them, that are the layer's; else the old."""
+        from aecli.model.greedy import trains
+
+        layers, roots = len(self.skeleton.model.encoder.widths) + 1, set(ROOTS)  # pyright: ignore
+
+        def chosen(path: Any, before: Any, after: Any) -> Any:
+            names = tuple(str(key.key) for key in path)
+            root = next((i for i, name in enumerate(names) if name in roots), None)
+            return after if root is None or trains(layer, layers, names[root:]) else before
+
+        return jax.tree_util.tree_map_with_path(chosen, old, new)
+
+    def _averaged(self, state: State, parameters: Any, values: Numbers, numbers: Numbers) -> dict[str, Any]:
         if not self.skeleton.training.average:
             return {}
-        t = state.step.astype(jnp.float32)
+        t = (state.step - numbers.get(STAGE, {}).get("first", 0)).astype(jnp.float32)
         decay = jnp.minimum(values["average"]["decay"], (1 + t) / (10 + t))
         return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
 
@@ -187,6 +226,15 @@ class Steps:
             return jax.tree.map(lambda s, m: s + share * m, sums, mean_terms(found, mask)), None
 
         return jax.lax.scan(body, sums, (first + jnp.arange(batches.shape[0]), batches))[0]
+
+
+def _values(numbers: Numbers, step: Int[Array, ""]) -> Numbers:
+    """Each number's value at a step; schedules begin with the stage."""
+    stage = numbers.get(STAGE)
+    if stage is None:
+        return values_at(numbers, step)
+    rest = {name: inner for name, inner in numbers.items() if name != STAGE}
+    return values_at(rest, jnp.maximum(step - stage["first"], 0) * stage["speed"])
 
 
 def after(slope: Any, numbers: Numbers) -> Numbers:

@@ -106,6 +106,8 @@ def _summary(trained: Trained, measured: dict[str, Any]) -> list[tuple[str, str]
     """The head of the page: data, model, training, and the metrics that say most."""
     import jax
 
+    from aecli.training.stages import all_epochs
+
     experiment, shape = trained.experiment, trained.features.shape
     record = trained.run.record
     size = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(trained.weights.parameters))
@@ -115,7 +117,7 @@ def _summary(trained: Trained, measured: dict[str, Any]) -> list[tuple[str, str]
         ("input", " × ".join(map(str, shape))),
         ("code", f"{experiment.model.bottleneck.size} units, {experiment.model.bottleneck.kind}"),  # pyright: ignore
         ("parameters", f"{size:,}"),
-        ("trained for", f"{experiment.training.epochs} epochs" + (f", {seconds(training)}" if training else "")),
+        ("trained for", f"{all_epochs(experiment)} epochs" + (f", {seconds(training)}" if training else "")),
     ]
     headline = [name for name in HEADLINE if name in measured["metrics"]][:2]
     return found + [(name.replace("_", " "), _metric(name, measured)) for name in headline]
