@@ -30,7 +30,7 @@ def layer_loss(
 
     Layer 0 is reconstructed in the objective's own terms. Above it h is a mean: of sigmoid units the cross-entropy,
     sum_j -h_j log h^_j - (1 - h_j) log(1 - h^_j), in nats; of others the squared error, summed over units. No gradient
-    reaches the layers below. Norms and dropout are as in evaluation. Source: Bengio et al. 2007; C: Vincent et al. 2010.
+    reaches the layers below. Norms and dropout are as in evaluation. Source: Bengio et al. 2007; Vincent et al. 2010.
     """
     modules, corrupt = autoencoder.merged(weights), corruption.build()
     h = autoencoder.layout.inputs(x, jnp).reshape(x.shape[0], -1)

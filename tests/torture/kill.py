@@ -45,6 +45,13 @@ model: {{encoder: {{kind: conv, channels: [4, 8], norm: batch}}, bottleneck: {{s
 training: {{{TRAINING}, {ADAM}}}
 evaluation: {{metrics: []}}
 """,
+    "stacked": f"""
+data: {{source: digits}}
+model: {{encoder: {{widths: [32, 16], activation: sigmoid, tied: true}}, bottleneck: {{size: 4}}}}
+training: {{epochs: 4, batch_size: 64, checkpoint: {{every: 2, keep: 2}}, {ADAM}, average: {{kind: ema, decay: 0.9}},
+  pretrain: {{kind: greedy, epochs: 3, corruption: {{kind: gaussian, std: 0.1}}}}}}
+evaluation: {{metrics: []}}
+""",
     "streaming": f"""
 data: {{source: rows.npy, residency: streamed, scale: none}}
 model: {{encoder: {{widths: [32]}}, bottleneck: {{size: 3}}}}
