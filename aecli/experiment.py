@@ -38,6 +38,7 @@ MetricGroup = Literal[
     "weights",
     "manifold",
     "denoising",
+    "classification",
     "projection",
 ]
 
@@ -74,6 +75,16 @@ class Greedy(Part):
     )
 
 
+class Supervised(Spec):
+    """Fine-tuning with labels, after training.epochs: encoder and a layer of logits on the mean code, W z + c.
+
+    Minimises -log softmax(W z + c)_y, nats, over rows that have a label; inputs are clean, the decoder stays as it is.
+    Source: Hinton & Salakhutdinov 2006, Bengio et al. 2007.
+    """
+
+    epochs: PositiveInt = Field(default=20, description="passes over the training rows")
+
+
 class StopEarly(Spec):
     """When to stop before the last epoch."""
 
@@ -103,6 +114,9 @@ class Training(Spec):
     )
     pretrain: Annotated[Greedy | None, _or_none(Greedy)] = Field(
         default=None, description="none, or {kind: greedy, epochs, corruption}: before training.epochs of the whole"
+    )
+    supervised: Annotated[Supervised | None, _or_none(Supervised)] = Field(
+        default=None, description="none, or {epochs}: fine-tuning with labels after training.epochs"
     )
     average: Annotated[EMA | None, _or_none(EMA)] = Field(default=None, description="none, or {kind: ema, decay}")
     stop_early: Annotated[StopEarly | None, _or_none(StopEarly)] = Field(
@@ -206,6 +220,9 @@ def load(
     found = conflicts(experiment.model, experiment.objective)
     found += idle(experiment.model, experiment.objective) if strict else []
     found += _unstackable(experiment)
+    if experiment.training.supervised and experiment.training.stop_early:
+        text = "stopped early a training would end before its labels' turn: use one of stop_early and supervised"
+        found.append((("training", "stop_early"), text))
     if experiment.anomaly.score == "likelihood" and not experiment.model.bottleneck.stochastic:
         found.append((("anomaly", "score"), "a likelihood needs a stochastic bottleneck, e.g. gaussian"))
     stop = experiment.training.stop_early

@@ -23,7 +23,7 @@ class Layout:
 
     `holes`: a numeric column of which training rows lacked some: an input says where. `unseen`: what an unknown
     category is charged, nats; `known`: log of the probability that it is a known one. All are empty for images and
-    arrays, which have no holes.
+    arrays, which have no holes. `classes`: how many the labels name, where training uses them.
     """
 
     shape: tuple[int, ...]
@@ -32,6 +32,18 @@ class Layout:
     holes: tuple[bool, ...] = ()
     unseen: tuple[float, ...] = ()
     known: tuple[float, ...] = ()
+    classes: int = 0
+
+    @property
+    def trained_shape(self) -> tuple[int, ...]:
+        """Of a row that is trained on: with its label, it is flat, and the class's number comes last (-1: none)."""
+        return (prod(self.shape) + 1,) if self.classes else self.shape
+
+    def parted(self, rows: Any) -> tuple[Any, Any]:
+        """Rows that are trained on [batch, *trained_shape], as x [batch, *shape] and classes [batch], or None."""
+        if not self.classes:
+            return rows, None
+        return rows[:, :-1].reshape(rows.shape[0], *self.shape), rows[:, -1]
 
     @cached_property
     def numeric(self) -> np.ndarray:

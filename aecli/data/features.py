@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -74,6 +74,7 @@ class Features:
     high: float = 1.0
     fields: tuple[Field, ...] | None = None
     profile: Profile | None = None
+    classes: tuple[str, ...] = ()  # of labels that training uses, in the order of their numbers
 
     @classmethod
     def fit(cls, raw: Raw, rows: np.ndarray | slice = slice(None), scale: Scale = "auto") -> Features:
@@ -89,6 +90,10 @@ class Features:
 
     def layout(self) -> Layout:
         """What a row is to the model."""
+        return replace(self._rows(), classes=len(self.classes))
+
+    def _rows(self) -> Layout:
+        """The layout of rows without labels."""
         if self.kind != "table":
             return Layout(self.shape)
         profile, fields = self.profile, self.fields or ()
@@ -194,6 +199,7 @@ class Features:
             "constant_columns": list(self.constant_columns), "low": self.low, "high": self.high,
             "fields": [asdict(f) | {"values": list(f.values)} for f in self.fields] if self.fields else None,
             "profile": self.profile.to_dict() if self.profile else None,
+            **({"classes": list(self.classes)} if self.classes else {}),
         }  # fmt: skip
 
     @classmethod
@@ -207,6 +213,7 @@ class Features:
             "constant_columns": tuple(fields["constant_columns"]),
             "fields": tuple(Field(**{**f, "values": tuple(f["values"])}) for f in known) if known else None,
             "profile": Profile.from_dict(profile) if profile else None,
+            "classes": tuple(fields.get("classes", ())),
         }  # fmt: skip
         found = cls(**{**fields, **arrays, **rest})
         check_credible(found)

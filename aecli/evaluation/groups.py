@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.evaluation.bound import Bound
+from aecli.evaluation.classification import Classification
 from aecli.evaluation.denoising import Denoising
 from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.manifold import Manifold
@@ -50,6 +51,7 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "weights": lambda trained, asked: [Weights(trained)],
     "manifold": lambda trained, asked: [Manifold(trained)],
     "denoising": lambda trained, asked: [Denoising(trained)],
+    "classification": lambda trained, asked: [Classification(trained)],
     "projection": lambda trained, asked: [Projection(trained)],
 }
 ALWAYS = {"objective"}

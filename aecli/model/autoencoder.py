@@ -20,12 +20,15 @@ from aecli.model.networks.layers import Linear, Mode
 from aecli.model.networks.network import Precision
 from aecli.model.spec import Model, Objective
 
-ROOTS = ("encoder", "head", "decoder", "reconstruction")  # of the parameters' names
+ROOTS = ("encoder", "head", "decoder", "reconstruction", "classifier")  # of the parameters' names
 CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the streams of one step's key
 
 
 class Modules(nnx.Module):
-    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own."""
+    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own.
+
+    Of rows with classes also the classifier, logits = W z + c.
+    """
 
     def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: Keys):
         size = model.bottleneck.size
@@ -35,6 +38,8 @@ class Modules(nnx.Module):
         self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
         own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
+        if layout.classes:
+            self.classifier = Linear(size, layout.classes, "linear", precision, rngs)
 
 
 class Autoencoder:
@@ -78,6 +83,22 @@ class Autoencoder:
     def reconstruct(self, weights: Weights, x: Float[Array, " batch *features"]) -> Float[Array, " batch *features"]:
         """x_hat = g(mean of b(f(x)))."""
         return self.decode(weights, self.encode(weights, x).mean).mean
+
+    def logits(
+        self, weights: Weights, x: Float[Array, " batch *features"], mode: Mode | None = None
+    ) -> tuple[Float[Array, "batch classes"], dict[str, Any]]:
+        """W z + c of the mean code of clean rows, and the variables after it; in evaluation mode but for another."""
+        modules = self.merged(weights)
+        mode = self._mode(weights, "encoder") if mode is None else mode
+        code = self._code(modules, weights, self.layout.inputs(x, jnp), None, mode)
+        with jax.named_scope("classifier"):
+            found = modules.classifier(code.mean)
+        _, _, after = nnx.split(modules, nnx.Param, ...)
+        return found, nnx.to_pure_dict(after)
+
+    def training_mode(self, weights: Weights, key: Key[Array, ""], mask: Bool[Array, " batch"]) -> Mode:
+        """That of the encoder in a step of training."""
+        return self._mode(weights, "encoder", True, key, mask)
 
     def forward(
         self,

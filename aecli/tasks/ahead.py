@@ -72,5 +72,5 @@ def _started(experiment: Experiment) -> None:
         if known is not None:
             each = program(experiment, *known).steps_per_epoch
             first = stages(experiment, each)[0]
-            made, numbers = program(experiment, *known, first.layer), numbers_in(first, experiment, each)
+            made, numbers = program(experiment, *known, first.part), numbers_in(first, experiment, each)
             made.prepare(numbers, choose(experiment.training.device))

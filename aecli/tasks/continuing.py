@@ -13,11 +13,14 @@ from aecli.runs.run import Run
 # What it is, and what an epoch is.
 FIXED = (("data",), ("model",), ("seed",), ("name",), ("training", "batch_size"), ("training", "pretrain"))
 
+SUPERVISED = (("training", "epochs"), ("training", "supervised"))  # of a training whose last stage has labels
+
 
 def reloaded(run: Run, overrides: list[str]) -> Loaded:
     """The run's config with these overrides; UserError where they change what is fixed."""
     loaded, before = run.config(overrides), run.config().experiment
-    for path in FIXED:
+    labels = bool(before.training.supervised or loaded.experiment.training.supervised)
+    for path in (*FIXED, *(SUPERVISED if labels else ())):
         if reduce(getattr, path, before) != reduce(getattr, path, loaded.experiment):
             hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"
             text = f"a resumed run cannot change `{'.'.join(path)}`"

@@ -12,6 +12,7 @@ from aecli.config.dump import to_yaml
 from aecli.config.problems import Problem, UserError
 from aecli.data.dataset import Dataset
 from aecli.data.dataset import load as load_data
+from aecli.data.supervision import with_classes
 from aecli.experiment import Experiment, Loaded, load
 from aecli.runs.find import TRAINED, UNFINISHED, open_run
 from aecli.runs.provenance import provenance
@@ -150,6 +151,8 @@ def load_dataset(loaded: Loaded) -> Dataset:
     ]
     if problems:
         raise UserError(*problems)
+    if loaded.experiment.training.supervised:
+        return with_classes(dataset, loaded.document.place(("training", "supervised")))
     return dataset
 
 

@@ -27,15 +27,19 @@ class Held:
         self.kept = {first: self._window(first) for first in self.firsts} if resident else {}
 
     def validate(
-        self, weights: Weights, seed: Any, between: Callable[[], None] = lambda: None
+        self, weights: Weights, seed: Any, between: Callable[[], None] = lambda: None, made: Program | None = None
     ) -> dict[str, Float[Array, ""]]:
-        """Each term's mean over all rows; `between` is called before each window, and may raise."""
+        """Each term's mean over all rows; `between` is called before each window, and may raise.
+
+        `made`: the program of the stage whose terms they are, where it is not the autoencoder.
+        """
+        made = made or self.program
         like = np.zeros((1, *self.rows.shape[1:]), np.float32)
-        sums, rows = self.program.zeros(weights, self.put(like), seed), np.int32(len(self.rows))
+        sums, rows = made.zeros(weights, self.put(like), seed), np.int32(len(self.rows))
         for first in self.firsts:
             between()
             window = self.kept[first] if self.kept else self._window(first)
-            sums = self.program.validate(weights, window, np.int32(first), rows, seed, sums)
+            sums = made.validate(weights, window, np.int32(first), rows, seed, sums)
             jax.block_until_ready(sums)
         return sums
 

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
-from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from functools import partial
+from typing import Any
 
 import jax
 import numpy as np
@@ -16,6 +16,7 @@ import numpy as np
 from aecli.config.numbers import numbers_of, values_at_end
 from aecli.config.problems import DivergedError, Problem
 from aecli.data.dataset import Dataset
+from aecli.data.supervision import trained_rows
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
 from aecli.runs.events import Events
@@ -23,18 +24,19 @@ from aecli.runs.metrics import Metrics
 from aecli.runs.run import Run
 from aecli.training import checkpoint
 from aecli.training.clock import CHECKPOINT, EVALUATION, ROWS, STEPS, Clock
-from aecli.training.divergence import halved, settled
+from aecli.training.courses import Course, Courses
+from aecli.training.divergence import settled
 from aecli.training.feed import WHERE, Feed, Resident, Streamed, Window, placed
 from aecli.training.held import Held
 from aecli.training.inquest import Inquest
 from aecli.training.memory import Memory
 from aecli.training.pace import Pace
 from aecli.training.profile.tracer import Watch
-from aecli.training.program import Program, program
+from aecli.training.program import Program
 from aecli.training.progress import Progress, line_of
 from aecli.training.retention import Retention
 from aecli.training.saver import Saver
-from aecli.training.stages import Stage, all_epochs, numbers_in, stage_at, stages
+from aecli.training.stages import Stage, all_epochs
 from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
 from aecli.training.trained import restore
@@ -44,14 +46,6 @@ TOLD = 3  # divergences of an epoch that are warned of; more are told where one 
 
 class UnseenError(Exception):
     """Something diverged in a chunk whose start is gone: train again from the last checkpoint, and look."""
-
-
-class Course(NamedTuple):
-    """A stage of the training, and what takes its steps."""
-
-    stage: Stage
-    program: Program
-    chunk: Any
 
 
 class Trainer:
@@ -70,20 +64,20 @@ class Trainer:
     ):
         self.experiment, self.dataset, self.run, self.progress = experiment, dataset, run, progress
         self.clock, self.start = clock, start
-        made = lru_cache(lambda layer: program(experiment, dataset.features.layout(), len(dataset.train), layer))
-        self.program, self.made, self.courses = made(None), made, dict[Stage, Course]()
-        self.stages = stages(experiment, self.program.steps_per_epoch)
-        self.total = self.stages[-1].stop
-        put, each = partial(jax.device_put, device=device), self.program.steps_per_epoch
-        self.numbers = lru_cache(lambda stage, times: put(halved(numbers_in(stage, experiment, each), times)))
+        put = partial(jax.device_put, device=device)
+        self.courses = Courses(experiment, dataset, put, clock)
+        self.program: Program = self.courses.made(None)
+        self.total = self.courses.stages[-1].stop
         self.at_end = put(values_at_end(numbers_of(experiment, 1)))
         self.seed = put(np.uint32(experiment.seed))
         place = placed(dataset, device)
         resident = place.place == "device"
         progress.say(f"rows: {WHERE[place.place]} ({place.why})")
-        opening = made(self.stages[0].layer)
-        self.feed: Feed = (Resident if resident else Streamed)(opening, dataset.train.x, self.seed, put)
-        self.held = None if dataset.validation is None else Held(self.program, dataset.validation.x, put, resident)
+        classes = dataset.features.classes
+        rows, feed = trained_rows(dataset.train, classes), Resident if resident else Streamed
+        self.feed: Feed = feed(self.courses.opening, rows, self.seed, put)
+        validation = dataset.validation
+        self.held = None if validation is None else Held(self.program, trained_rows(validation, classes), put, resident)
         self.put, self.watch = put, watch or Watch()
         self.stop, self.pace = StopRequest(), Pace()
         saving = experiment.training.checkpoint
@@ -95,7 +89,7 @@ class Trainer:
 
     def initial(self) -> State:
         """The state before the first step."""
-        return self.made(self.stages[0].layer).init(self.seed, self.numbers(self.stages[0], 0))
+        return self.courses.initial(self.seed)
 
     def begin(self) -> tuple[State, Memory]:
         """The last good checkpoint, or else the start."""
@@ -140,7 +134,9 @@ class Trainer:
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
-                state, memory = self._epoch(self._entered(state), memory, windows, log, saver)
+                if self.courses.begins(step):
+                    state, memory = self.courses.entered(state), memory.anew()
+                state, memory = self._epoch(state, memory, windows, log, saver)
                 memory = self._end_of_epoch(state, memory, log, events, saver)
                 self.clock.train_seconds = time.perf_counter() - began
             self._settle(state, memory, log, saver)
@@ -150,21 +146,7 @@ class Trainer:
         return Saver(self.run.checkpoints, self.retention.spared, log.sync, self.progress.warn, self.program.copied)
 
     def _course(self, state: State) -> Course:
-        """What takes the next step, compiled where it is the first of its stage here."""
-        stage = stage_at(self.stages, int(state.step))
-        if stage not in self.courses:
-            began, made, window = time.perf_counter(), self.made(stage.layer), self.feed.first()
-            args = (state, window.data, window.order, self.seed, self.numbers(stage, 0), np.int32(0), np.int32(0))
-            self.courses[stage] = Course(stage, made, made.chunk.compiled(*args))
-            self.clock.compile_seconds += time.perf_counter() - began
-        return self.courses[stage]
-
-    def _entered(self, state: State) -> State:
-        """The state; at the first step of a later stage with an optimiser that begins."""
-        stage = stage_at(self.stages, int(state.step))
-        if int(state.step) != stage.first or stage == self.stages[0]:
-            return state
-        return self.program.entered(state, self.numbers(stage, 0))
+        return self.courses.course(state, self.feed.first(), self.seed)
 
     def _epoch(
         self, state: State, memory: Memory, windows: Iterator[Window], log: Metrics, saver: Saver
@@ -193,7 +175,7 @@ class Trainer:
         began = time.perf_counter()
         with self.clock.phase(STEPS):
             first, steps = np.int32(window.start), np.int32(count)
-            numbers = self.numbers(course.stage, halvings)
+            numbers = self.courses.numbers(course.stage, halvings)
             state = course.chunk(state, window.data, window.order, self.seed, numbers, first, steps)
             ended = int(state.step) % self.program.steps_per_epoch == 0  # waits for the chunk
         self.clock.chunks += 1
@@ -209,7 +191,7 @@ class Trainer:
         """The last good state with the bad step left out, if the config wants to go on so; DivergedError else."""
         if before is None:
             raise UnseenError(f"a loss, gradient or parameter was not finite at step {bad}, or just before")
-        numbers = self.numbers(course.stage, memory.halvings)
+        numbers = self.courses.numbers(course.stage, memory.halvings)
         inquest = Inquest(course.program, course.chunk, self.feed.order, self.seed, numbers)
         good, found = inquest.held(before, window, count, self.dataset.train.ids)
         action = self.experiment.training.on_divergence
@@ -233,12 +215,13 @@ class Trainer:
         training, step = self.experiment.training, int(state.step)
         epoch, last = step // self.program.steps_per_epoch, step >= self.total
         due = last or epoch % self.experiment.evaluation.every == 0
-        stage = stage_at(self.stages, step - 1)
+        stage = self.courses.stage(step - 1)
         records = [(stage.split, stage.told(self._trained_on(state, memory)))]
-        if self.held is not None and due and stage.layer is None:
+        if self.held is not None and due and not isinstance(stage.part, int):
             with self.clock.phase(EVALUATION):
                 between = partial(self._stop, state, memory, log, saver)
-                records.append(("validation", self.validate(state, lambda: between() if self.stop else None)))
+                found = self.validate(state, lambda: between() if self.stop else None, stage)
+                records.append(("validation", stage.told(found)))
         for split, values in records:
             log.append({"step": step, "epoch": epoch, "split": split, "values": values})
             events.write(step, split, values)
@@ -258,12 +241,18 @@ class Trainer:
         scale = 1.0 if not lost else rows / (rows - lost) if lost < rows else math.nan
         return {name: float(value) * scale for name, value in state.sums.items()}
 
-    def validate(self, state: State, between: Callable[[], None] = lambda: None) -> dict[str, float]:
-        """The terms on the validation rows: parameters averaged where averaging is on, schedules at their end."""
+    def validate(
+        self, state: State, between: Callable[[], None] = lambda: None, stage: Stage | None = None
+    ) -> dict[str, float]:
+        """The terms (the autoencoder's, or those of a stage) on the validation rows.
+
+        Parameters are averaged where averaging is on, schedules at their end.
+        """
         parameters = state.average or state.parameters
         weights = Weights(parameters, state.variables, self.at_end)
         assert self.held is not None
-        found = self.held.validate(weights, self.seed, between)
+        made = self.program if stage is None else self.courses.made(stage.part)
+        found = self.held.validate(weights, self.seed, between, made)
         return {name: float(value) for name, value in found.items()}
 
     def _save(self, state: State, memory: Memory, log: Metrics, saver: Saver) -> None:

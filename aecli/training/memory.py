@@ -22,8 +22,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
 
 @dataclass(frozen=True)
 class Memory:
-    """`best`, `best_step` by validation loss; `lowest`, `waited` of early stopping; bytes and digest of metrics.jsonl.
+    """`best`, `best_step` by validation loss or, with labels, error; `lowest`, `waited` of early stopping.
 
+    `metrics_bytes` and `metrics_sha256` are of metrics.jsonl.
     `logged` is the step of the last epoch in the log (None: unknown, as of a run that an older aecli wrote);
     `skipped` are the steps of the current epoch whose update was left out, `halvings` how often the learning rate
     was halved.
@@ -58,6 +59,10 @@ class Memory:
             kept = replace(kept, halvings=0)
         return replace(kept, objective=objective, optimizer=optimizer, metric=metric)
 
+    def anew(self) -> Memory:
+        """This memory at the beginning of a stage: what was the best of another is not of this."""
+        return replace(self, best=None, best_step=None)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
@@ -74,7 +79,7 @@ class Memory:
     def observed(self, step: int, values: dict[str, float], stop_early: StopEarly | None) -> dict[str, Any]:
         """The fields that change when `values` ("split/term") were measured at `step`."""
         changed: dict[str, Any] = {}
-        loss = values.get("validation/loss", math.nan)
+        loss = values.get("validation/error", values.get("validation/loss", math.nan))
         if math.isfinite(loss) and (self.best is None or loss < self.best):
             changed |= {"best": loss, "best_step": step}
         if stop_early and stop_early.metric in values:

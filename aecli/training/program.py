@@ -18,6 +18,7 @@ from aecli.experiment import Experiment
 from aecli.layout import Layout, layout_of
 from aecli.training.devices import memory_of
 from aecli.training.executables import Executable
+from aecli.training.stages import Part
 
 if TYPE_CHECKING:
     from aecli.model.autoencoder import Autoencoder
@@ -31,28 +32,27 @@ class Recipe:
     text: str
     layout: Layout
     rows: int
-    layer: int | None
+    part: Part  # what its steps train
     skeleton: Experiment = field(compare=False, repr=False)
 
 
 class Program:
     """The compiled functions of an experiment's skeleton on a training set of `rows` examples.
 
-    Seed and swept numbers are arguments of each; the same program serves every value of them. With a `layer`, steps
-    pretrain that layer alone.
+    Seed and swept numbers are arguments of each; the same program serves every value of them. Steps train a `part` of
+    it: a layer alone, encoder and classifier, or the autoencoder (None).
     """
 
     def __init__(self, recipe: Recipe):
         self.skeleton, self.layout, self.rows = recipe.skeleton, recipe.layout, recipe.rows
         self.batch = min(self.skeleton.training.batch_size, self.rows)
         self.steps_per_epoch = -(-self.rows // self.batch)
-        self.layer = recipe.layer
+        self.part: Part = recipe.part
         self.identity = identity = f"{recipe.text}\n{recipe.layout}\n{recipe.rows}"
-        steps = identity if self.layer is None else f"{identity}\nlayer {self.layer}"
+        steps = identity if self.part is None else f"{identity}\n{self.part}"
         self.init = Executable("init", self._traced("init"), identity, once=True)
-        self.bits, self.zeros, self.validate = (
-            Executable(name, self._traced(name), identity) for name in ("bits", "zeros", "validate")
-        )
+        self.bits = Executable("bits", self._traced("bits"), identity)
+        self.zeros, self.validate = (Executable(name, self._traced(name), steps) for name in ("zeros", "validate"))
         self.chunk = Executable("chunk", self._traced("chunk"), steps, donate=(0,))
         self.copied, self.entered = (Executable(name, self._traced(name), identity) for name in ("copied", "entered"))
         self.one_step, self.losses = (Executable(name, self._traced(name), steps) for name in ("step", "losses"))
@@ -70,7 +70,7 @@ class Program:
         """What is traced where a program is not kept."""
         from aecli.training.step import Steps  # optax likewise
 
-        return Steps(self.skeleton, self.autoencoder, self.rows, self.batch, self.steps_per_epoch, self.layer)
+        return Steps(self.skeleton, self.autoencoder, self.rows, self.batch, self.steps_per_epoch, self.part)
 
     def _traced(self, name: str) -> Callable[..., Any]:
         return lambda *args: getattr(self.steps, name)(*args)
@@ -100,7 +100,7 @@ class Program:
         state, order = jax.tree.map(
             on, (self.init.shapes(seed, numbers), np.zeros((self.steps_per_epoch, self.batch), np.int32))
         )
-        data = jax.ShapeDtypeStruct((self.rows, *self.layout.shape), np.float32, sharding=step.sharding)
+        data = jax.ShapeDtypeStruct((self.rows, *self.layout.trained_shape), np.float32, sharding=step.sharding)
         with ThreadPoolExecutor() as pool:
             chunk = pool.submit(self.chunk.compiled, state, data, order, seed, numbers, step, step)
             self.init.compiled(seed, numbers)
@@ -108,10 +108,10 @@ class Program:
             chunk.result()
 
 
-def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int, layer: int | None = None) -> Program:
+def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: int, part: Part = None) -> Program:
     """The program of an experiment, made once for all experiments that differ in swept numbers alone.
 
-    `layer`: that of the stage that pretrains it.
+    `part`: what its steps train.
     """
     skeleton = skeleton_of(experiment)
     training = skeleton.training.model_dump_json(include={"optimizer", "average", "precision", "batch_size"})
@@ -124,9 +124,9 @@ def program(experiment: Experiment, rows_are: Layout | tuple[int, ...], rows: in
         training,
         skeleton.data.binarize,
         skeleton.data.model_dump_json(include={"augment"}),
-        *([] if layer is None else [skeleton.training.model_dump_json(include={"pretrain": {"corruption"}})]),
+        skeleton.training.model_dump_json(include={"pretrain": {"corruption"}}) if isinstance(part, int) else "",
     )
-    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, layer, skeleton))
+    return _program(Recipe("\n".join(parts), layout_of(rows_are), rows, part, skeleton))
 
 
 @lru_cache(maxsize=16)

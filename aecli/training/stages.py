@@ -1,34 +1,44 @@
-"""The stages of a training: with greedy pretraining one a layer, lowest first, then the whole autoencoder."""
+"""The stages of a training: greedy pretraining layer by layer, the whole autoencoder, fine-tuning with labels."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from aecli.config.numbers import numbers_of
 from aecli.experiment import Experiment
 
+Part = int | Literal["labels"] | None  # a layer, counted from 0 at the rows; encoder and classifier; the autoencoder
 STAGE = "stage"  # of the numbers: where the stage begins, and how fast it goes through its schedules
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The steps from `first` up to (not with) `stop`; `layer` counts from 0 at the rows, None is the whole."""
+    """The steps from `first` up to (not with) `stop`, and what they train."""
 
-    layer: int | None
+    part: Part
     first: int
     stop: int
 
     @property
     def split(self) -> str:
-        """What its records in metrics.jsonl are of."""
-        return "train" if self.layer is None else "pretrain"
+        """What its records of training rows in metrics.jsonl are called."""
+        return "pretrain" if isinstance(self.part, int) else "train"
 
-    def told(self, sums: dict[str, Any]) -> dict[str, Any]:
-        """An epoch's means by the names of the record: of a layer its loss alone."""
-        return sums if self.layer is None else {f"layer_{self.layer + 1}": sums["loss"]}
+    def told(self, sums: dict[str, float]) -> dict[str, float]:
+        """Means over rows by the names of the record: of a layer its loss alone."""
+        if isinstance(self.part, int):
+            return {f"layer_{self.part + 1}": sums["loss"]}
+        if self.part is None:
+            return {name: value for name, value in sums.items() if name not in ("error", "labelled")}
+        share = sums["labelled"]
+        return {told: sums[name] / share if share else math.nan for told, name in _LABELS.items()}
+
+
+_LABELS = {"cross_entropy": "loss", "error": "error"}
 
 
 def layers(experiment: Experiment) -> int:
@@ -37,17 +47,23 @@ def layers(experiment: Experiment) -> int:
 
 
 def all_epochs(experiment: Experiment) -> int:
-    """Passes over the training rows, pretraining included."""
-    pretrain = experiment.training.pretrain
-    return experiment.training.epochs + (layers(experiment) * pretrain.epochs if pretrain else 0)
+    """Passes over the training rows in all stages."""
+    pretrain, supervised = experiment.training.pretrain, experiment.training.supervised
+    before = layers(experiment) * pretrain.epochs if pretrain else 0
+    return before + experiment.training.epochs + (supervised.epochs if supervised else 0)
 
 
 def stages(experiment: Experiment, steps_per_epoch: int) -> tuple[Stage, ...]:
     """All of them, in order; one of no steps is there, too."""
-    pretrain, total = experiment.training.pretrain, all_epochs(experiment) * steps_per_epoch
+    pretrain, supervised = experiment.training.pretrain, experiment.training.supervised
     each = pretrain.epochs * steps_per_epoch if pretrain else 0
-    below = [Stage(layer, layer * each, (layer + 1) * each) for layer in range(layers(experiment))]
-    return (*below, Stage(None, len(below) * each, total))
+    found = [Stage(layer, layer * each, (layer + 1) * each) for layer in range(layers(experiment))]
+    first = len(found) * each
+    stop = first + experiment.training.epochs * steps_per_epoch
+    found.append(Stage(None, first, stop))
+    if supervised:
+        found.append(Stage("labels", stop, stop + supervised.epochs * steps_per_epoch))
+    return tuple(found)
 
 
 def stage_at(found: tuple[Stage, ...], step: int) -> Stage:
@@ -58,12 +74,13 @@ def stage_at(found: tuple[Stage, ...], step: int) -> Stage:
 def numbers_in(stage: Stage, experiment: Experiment, steps_per_epoch: int) -> dict[str, Any]:
     """The swept numbers of a stage: schedules begin with it.
 
-    A layer goes through them as the whole autoencoder does, in the steps that it has: what takes a tenth of the
-    training there takes a tenth of the layer's here.
+    Every stage goes through them as the autoencoder's own does, in the steps that it has: what takes a tenth of that
+    one takes a tenth of a layer's.
     """
     length = experiment.training.epochs * steps_per_epoch
-    found = numbers_of(experiment, length)
-    if not experiment.training.pretrain:
-        return found
-    speed = 1.0 if stage.layer is None else length / (stage.stop - stage.first)
-    return found | {STAGE: {"first": np.int32(stage.first), "speed": np.float32(speed)}}
+    if not experiment.training.pretrain and not experiment.training.supervised:
+        return numbers_of(experiment, length)
+    mine = stage.stop - stage.first
+    length = length or mine
+    speed = length / mine if mine else 1.0
+    return numbers_of(experiment, length) | {STAGE: {"first": np.int32(stage.first), "speed": np.float32(speed)}}

@@ -6,6 +6,7 @@ Nothing here is compiled: `aecli.training.program` does that, and reads this fil
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import jax
@@ -18,11 +19,14 @@ from aecli.data.permutation import shuffles
 from aecli.experiment import Experiment
 from aecli.model.autoencoder import ROOTS, Autoencoder
 from aecli.model.forward import Weights
+from aecli.model.greedy import layer_loss, trains
+from aecli.model.labels import TERMS as LABELS
+from aecli.model.labels import label_terms
 from aecli.model.objective import mean_terms, terms
 from aecli.model.spec import term_names
 from aecli.training.augment import augmented
 from aecli.training.keys import INIT, ORDER, STEP, VALIDATION, stream_key
-from aecli.training.stages import STAGE
+from aecli.training.stages import STAGE, Part
 from aecli.training.state import State
 from aecli.training.trees import nested, unnested
 
@@ -38,15 +42,19 @@ class Steps:
     rows: int
     batch: int
     steps_per_epoch: int
-    layer: int | None = None  # the one that is pretrained
+    part: Part = None  # what the steps train
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Of all that is summed over an epoch, whatever part is trained: the state has one form."""
+        labels = LABELS if self.autoencoder.layout.classes else ()
+        return list(dict.fromkeys((*term_names(self.skeleton.model, self.skeleton.objective), *labels)))
 
     def init(self, seed: UInt[Array, ""], numbers: Numbers) -> State:
         """The state before the first step."""
         parameters, variables = self.autoencoder.init(stream_key(seed, INIT))
-        state = self.entered(State(parameters, variables, {}, {}, jnp.int32(0), {}, jnp.int32(-1)), numbers)
-        x = jnp.zeros((1, *self.autoencoder.shape), jnp.float32)
-        names = jax.eval_shape(lambda: self._terms(state, parameters, x, jnp.ones(1, bool), seed, numbers)[1][0])
-        return state._replace(sums={name: jnp.float32(0) for name in names})
+        sums = {name: jnp.float32(0) for name in self.names}
+        return self.entered(State(parameters, variables, {}, {}, jnp.int32(0), sums, jnp.int32(-1)), numbers)
 
     def entered(self, state: State, numbers: Numbers) -> State:
         """The state at the beginning of a stage: its optimiser remembers nothing, its average is of nothing else."""
@@ -63,9 +71,10 @@ class Steps:
             rounds.append(jax.random.bits(subkey, (1, self.rows), jnp.uint32))
         return jnp.concatenate(rounds)
 
-    def _each(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
+    def _each(self, state: State, parameters: Any, rows: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         """Each term's value per example, and the variables after the pass."""
         key = stream_key(seed, STEP, state.step)
+        x, classes = self.autoencoder.layout.parted(rows)
         if self.skeleton.data.augment:
             with jax.named_scope("augment"):
                 x = augmented(x, jax.random.fold_in(key, 2), self.skeleton.data.augment)
@@ -74,23 +83,23 @@ class Steps:
                 drawn = jax.random.bernoulli(jax.random.fold_in(key, 1), x).astype(x.dtype)
                 x = jnp.where(jnp.isnan(x), x, drawn) if self.autoencoder.layout.table else drawn
         weights = Weights(parameters, state.variables, _values(numbers, state.step))
-        if self.layer is not None:
-            return self._layer_terms(self.layer, weights, x, jax.random.fold_in(key, 0)), state.variables
-        return terms(self.autoencoder, weights, x, jax.random.fold_in(key, 0), train=True, mask=mask)
+        return self._of(weights, x, classes, jax.random.fold_in(key, 0), mask, train=True)
 
-    def _layer_terms(self, layer: int, weights: Weights, x: Any, key: Any) -> dict[str, Float[Array, " batch"]]:
-        """`loss`, that of the layer, and zero for each other term of the objective."""
-        from aecli.model.greedy import layer_loss
-
+    def _of(self, weights: Weights, x: Any, classes: Any, key: Any, mask: Bool[Array, " batch"], *, train: bool):
+        """The terms of the part that is trained, and the variables after the pass."""
+        if self.part is None:
+            return terms(self.autoencoder, weights, x, key, train=train, mask=mask)
+        if self.part == "labels":
+            return label_terms(self.autoencoder, weights, x, classes, key, train=train, mask=mask)
         assert self.skeleton.training.pretrain is not None
         numbers = weights.numbers["training"].get("pretrain", {}).get("corruption", {})
-        loss = layer_loss(self.autoencoder, weights, x, key, layer, self.skeleton.training.pretrain.corruption, numbers)
-        names = term_names(self.skeleton.model, self.skeleton.objective)
-        return {name: jnp.zeros_like(loss) for name in names} | {"loss": loss}
+        corruption = self.skeleton.training.pretrain.corruption
+        loss = layer_loss(self.autoencoder, weights, x, key, self.part, corruption, numbers)
+        return {"loss": loss}, weights.variables
 
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         found, variables = self._each(state, parameters, x, mask, seed, numbers)
-        means = mean_terms(found, mask)
+        means = dict.fromkeys(self.names, jnp.float32(0)) | mean_terms(found, mask)
         return means["loss"], (means, variables)
 
     def losses(
@@ -126,9 +135,9 @@ class Steps:
             updates, optimizer = rule.update(slope, before, state.parameters)
             parameters = optax.apply_updates(state.parameters, updates)
             optimizer = nested(optimizer)
-            if self.layer is not None:
+            if self.part is not None or self.autoencoder.layout.classes:
                 parameters, optimizer = (
-                    self._of_layer(self.layer, old, new)
+                    self._of_part(old, new)
                     for old, new in ((state.parameters, parameters), (state.optimizer, optimizer))
                 )
             average = self._averaged(state, parameters, values, numbers)
@@ -143,18 +152,23 @@ class Steps:
             bad=jnp.where((state.bad < 0) & ~jnp.isfinite(loss), state.step, state.bad),
         )
 
-    def _of_layer(self, layer: int, old: Any, new: Any) -> Any:
-        """The new leaves of parameters, or of what the optimiser keeps of them, that are the layer's; else the old."""
-        from aecli.model.greedy import trains
-
-        layers, roots = len(self.skeleton.model.encoder.widths) + 1, set(ROOTS)  # pyright: ignore
+    def _of_part(self, old: Any, new: Any) -> Any:
+        """The new leaves of parameters, or of what the optimiser keeps of them, that are the part's; else the old."""
 
         def chosen(path: Any, before: Any, after: Any) -> Any:
             names = tuple(str(key.key) for key in path)
-            root = next((i for i, name in enumerate(names) if name in roots), None)
-            return after if root is None or trains(layer, layers, names[root:]) else before
+            root = next((i for i, name in enumerate(names) if name in ROOTS), None)
+            return after if root is None or self._trains(names[root:]) else before
 
         return jax.tree_util.tree_map_with_path(chosen, old, new)
+
+    def _trains(self, path: tuple[str, ...]) -> bool:
+        """Whether the parameter of this path is one of the part's."""
+        if self.part is None:
+            return path[0] != "classifier"
+        if self.part == "labels":
+            return path[0] in ("encoder", "head", "classifier")
+        return trains(self.part, len(self.skeleton.model.encoder.widths) + 1, path)  # pyright: ignore
 
     def _averaged(self, state: State, parameters: Any, values: Numbers, numbers: Numbers) -> dict[str, Any]:
         if not self.skeleton.training.average:
@@ -199,7 +213,8 @@ class Steps:
     def zeros(self, weights: Weights, x: Float[Array, " 1 *features"], seed: Any) -> dict[str, Float[Array, ""]]:
         """What `validate` begins with: a zero for each term that evaluation has."""
         key, mask = stream_key(seed, VALIDATION), jnp.ones(1, bool)
-        found = jax.eval_shape(lambda: terms(self.autoencoder, weights, x, key, train=False, mask=mask)[0])
+        parted = self.autoencoder.layout.parted
+        found = jax.eval_shape(lambda: self._of(weights, *parted(x), key, mask, train=False)[0])
         return {name: jnp.zeros((), value.dtype) for name, value in found.items()}
 
     def validate(
@@ -218,10 +233,10 @@ class Steps:
         size = batches.shape[1]
 
         def body(sums: Any, item: tuple[Any, Any]) -> tuple[Any, None]:
-            index, x = item
+            index, rows_of = item
             mask = index * size + jnp.arange(size) < rows
             key = stream_key(seed, VALIDATION, index)
-            found, _ = terms(self.autoencoder, weights, x, key, train=False, mask=mask)
+            found, _ = self._of(weights, *self.autoencoder.layout.parted(rows_of), key, mask, train=False)
             share = jnp.sum(mask) / rows
             return jax.tree.map(lambda s, m: s + share * m, sums, mean_terms(found, mask)), None
 

@@ -21,6 +21,7 @@ from aecli.data.dataset import Dataset, Split, read_rows, row_blocks
 from aecli.data.dataset import load as load_data
 from aecli.data.features import Features
 from aecli.data.store import Stored, Through
+from aecli.data.supervision import with_classes
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
 from aecli.runs.files import read_json
@@ -79,6 +80,8 @@ class Trained:
     def dataset(self) -> Dataset:
         """The run's own data, read again from its source; UserError where its content has changed since."""
         found = load_data(self.experiment.data)
+        if self.experiment.training.supervised:
+            found = with_classes(found, None)
         if found.sha256 != self.run.data.get("sha256"):
             source = self.experiment.data.source
             hint = "its splits and scales would be others: bring the file back, or give rows with --data"
@@ -147,6 +150,10 @@ class Trained:
     def encode(self, x: np.ndarray) -> np.ndarray:
         """The mean codes [rows, size] of x."""
         return self.mapped("encode", lambda w, a: self.autoencoder.encode(w, a).mean, x)
+
+    def logits(self, x: np.ndarray) -> np.ndarray:
+        """W z + c [rows, classes] of x, where training had labels."""
+        return self.mapped("logits", lambda w, a: self.autoencoder.logits(w, a)[0], x)
 
     def decode(self, z: np.ndarray) -> np.ndarray:
         """The mean of p(x | z), [rows, *shape], in the model's space."""

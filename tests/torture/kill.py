@@ -49,7 +49,7 @@ evaluation: {{metrics: []}}
 data: {{source: digits}}
 model: {{encoder: {{widths: [32, 16], activation: sigmoid, tied: true}}, bottleneck: {{size: 4}}}}
 training: {{epochs: 4, batch_size: 64, checkpoint: {{every: 2, keep: 2}}, {ADAM}, average: {{kind: ema, decay: 0.9}},
-  pretrain: {{kind: greedy, epochs: 3, corruption: {{kind: gaussian, std: 0.1}}}}}}
+  pretrain: {{kind: greedy, epochs: 2, corruption: {{kind: gaussian, std: 0.1}}}}, supervised: {{epochs: 3}}}}
 evaluation: {{metrics: []}}
 """,
     "streaming": f"""

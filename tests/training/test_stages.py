@@ -33,7 +33,7 @@ def test_each_layer_has_its_epochs_and_the_whole_comes_last():
     assert all_epochs(found) == 9
     told = stages(found, 10)
     assert told == (Stage(0, 0, 20), Stage(1, 20, 40), Stage(2, 40, 60), Stage(None, 60, 90))
-    assert [stage_at(told, step).layer for step in (0, 19, 20, 59, 60, 89, 90)] == [0, 0, 1, 2, None, None, None]
+    assert [stage_at(told, step).part for step in (0, 19, 20, 59, 60, 89, 90)] == [0, 0, 1, 2, None, None, None]
     assert stages(experiment(), 10) == (Stage(None, 0, 200),)
 
 
