@@ -36,7 +36,7 @@ def command(
         typer.Option(
             "--metrics",
             help="Groups, comma-separated: reconstruction, likelihood, representation, pca, sparsity, weights, "
-            "manifold, denoising, projection.",
+            "manifold, denoising, classification, projection.",
         ),
     ] = None,
     importance_samples: Annotated[

@@ -21,7 +21,8 @@ class Classification:
     """error, and cross_entropy = -log softmax(W z + c)_y in nats, means over rows with a class that training had."""
 
     def __init__(self, trained: Trained):
-        self.trained, self.classes = trained, trained.features.classes
+        self.trained = trained
+        self.classes = trained.features.classes if trained.layout.classes else ()
         self.rows = self.wrong = self.strange = 0
         self.nats = 0.0
 

@@ -44,7 +44,7 @@ def curves(
 
     A null or missing value is a gap. The y axis is logarithmic where a term is positive over two decades or
     more. `units` names the y axes; `best` is the epoch that was kept: where it is None, the first epoch with
-    the least validation loss. UserError where the records hold no values.
+    the least validation loss (with labels, error). UserError where the records hold no values.
     """
     terms = terms_of(records)
     if not terms:
@@ -82,8 +82,9 @@ def terms_of(records: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Line]]
 
 
 def best_epoch(terms: Mapping[str, Mapping[str, Line]]) -> int | None:
-    """The first epoch with the least validation loss, or None where there is none."""
-    epochs, losses = terms.get("loss", {}).get("validation", (np.empty(0), np.empty(0)))
+    """The first epoch with the least validation loss, or error where labels come last; None where there is none."""
+    term = "error" if "validation" in terms.get("error", {}) else "loss"
+    epochs, losses = terms.get(term, {}).get("validation", (np.empty(0), np.empty(0)))
     return int(epochs[np.nanargmin(losses)]) if np.isfinite(losses).any() else None
 
 

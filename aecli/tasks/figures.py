@@ -124,12 +124,13 @@ def _places(trained: Trained, split: str, data: str | Path | None, output: Path 
 
 def _curves(trained: Trained, folder: Path, name: str) -> Path | None:
     from aecli.model.spec import units
+    from aecli.training.stages import stage_units
 
     records = Metrics(trained.run.metrics).measured()
     if not records:
         return None  # no epoch was asked for
     path = folder / "curves.png"
-    told = units(trained.model, trained.objective, mixed=trained.layout.mixed)
+    told = units(trained.model, trained.objective, mixed=trained.layout.mixed) | stage_units(trained.experiment)
     return figures.curves(records, path, units=told, title=f"{name}: objective and its terms")
 
 

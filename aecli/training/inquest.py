@@ -13,6 +13,7 @@ from jaxtyping import Int, Shaped
 from aecli.training.divergence import Divergence, first_bad
 from aecli.training.feed import Order, Window
 from aecli.training.program import Program
+from aecli.training.stages import BESIDES
 from aecli.training.state import State
 
 
@@ -55,10 +56,11 @@ class Inquest:
         return rows[rows >= 0]
 
     def _terms(self, state: State, window: Window) -> dict[str, float]:
-        """Each term's mean over the batch in the step that this state is about to take."""
+        """The mean over the batch of each term of the part that is trained, in the step that is about to be taken."""
         share = len(self._rows(int(state.step))) / self.program.rows
         after = self._run(state._replace(sums=jax.tree.map(jnp.zeros_like, state.sums)), window, 1)
-        return {name: float(value) / share for name, value in after.sums.items()}
+        names = after.sums if self.program.part is None else ["loss"]
+        return {name: float(after.sums[name]) / share for name in names if name not in BESIDES}
 
     def _losses(self, state: State, window: Window) -> np.ndarray:
         rows = window.order[int(state.step) - window.start]

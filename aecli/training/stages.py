@@ -33,12 +33,23 @@ class Stage:
         if isinstance(self.part, int):
             return {f"layer_{self.part + 1}": sums["loss"]}
         if self.part is None:
-            return {name: value for name, value in sums.items() if name not in ("error", "labelled")}
+            return {name: value for name, value in sums.items() if name not in BESIDES}
         share = sums["labelled"]
         return {told: sums[name] / share if share else math.nan for told, name in _LABELS.items()}
 
 
+BESIDES = ("error", "labelled")  # summed where training has labels, and of no other stage
 _LABELS = {"cross_entropy": "loss", "error": "error"}
+
+
+def stage_units(experiment: Experiment) -> dict[str, str]:
+    """The unit of what `told` names in other stages than the autoencoder's."""
+    model, at = experiment.model, "sum over inputs, mean over examples"
+    above = "nats" if getattr(model.encoder, "activation", "") == "sigmoid" else "squared error"
+    first = "squared error" if experiment.objective.reconstruction.kind == "squared_error" else "nats"
+    found = {f"layer_{i + 1}": f"{above if i else first}, {at}" for i in range(layers(experiment))}
+    labels = {"cross_entropy": "nats, mean over examples", "error": "share of rows"}
+    return found | (labels if experiment.training.supervised else {})
 
 
 def layers(experiment: Experiment) -> int:
