@@ -165,6 +165,26 @@ def test_variants_and_seeds_are_trained_and_their_means_compared(tmp_path):
     assert found.to_dict()["expectations"][1]["expected"] == "large.squared_error <= 1e-6"
 
 
+def test_seconds_may_be_thousands(tmp_path):
+    claim = claim_of(recipe_of(tmp_path, "# purpose: p\n# claim: 2\n# expect: a <= 1\n# seconds: 1,250.5 on two cores"))
+    assert claim is not None
+    assert claim.seconds == 1250.5
+
+
+def test_a_mean_over_fewer_seeds_is_none(tmp_path, monkeypatch):
+    from types import SimpleNamespace
+
+    from aecli.tasks.reproduce import run as reproducing
+
+    claim = claim_of(recipe_of(tmp_path, "# claim: 2\n# seeds: 2\n# expect: a <= 1\n# expect: b <= 1"))
+    given = iter(({"a": 0.5, "b": 0.5}, {"a": 0.5}))
+    made = SimpleNamespace(run=SimpleNamespace(path=tmp_path))
+    monkeypatch.setattr(reproducing, "train", lambda *args, **more: SimpleNamespace(**vars(made), metrics=next(given)))
+    assert claim is not None
+    found = reproduce(claim, output=tmp_path, progress=Silent(), figures=False)
+    assert [one.holds for one in found.compared] == [True, False]
+
+
 def test_claims_are_chosen_by_name_by_last_part_and_by_number():
     (whole,) = chosen(["lecture/linear_pca"])
     assert chosen(["linear_pca"]) == [whole]

@@ -157,10 +157,13 @@ def main() -> int:
     parser.add_argument("--instants", type=int, default=100)
     parser.add_argument("--failpoints", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", choices=WORKLOADS, action="append", help="these trainings, each with its share")
     wanted = parser.parse_args()
     tally: Counter[tuple[str, str]] = Counter()
     with tempfile.TemporaryDirectory() as name:
         for i, kind in enumerate(WORKLOADS):
+            if wanted.only and kind not in wanted.only:
+                continue
             work, dice = Workload.begun(kind, Path(name) / kind), random.Random(f"{wanted.seed} {kind}")
             print(f"{kind}: {work.seconds:.1f} s in one go, {work.failpoints} failpoints", flush=True)
             for k in range(i, wanted.instants, len(WORKLOADS)):

@@ -27,7 +27,7 @@ BUNDLED = ("digits", *SETS)
 MOST_SEEDS = 100
 WORDS = ("claim", "variant", "seeds", "expect", "seconds")
 _LIKE = re.compile(r"\s*#\s*(expect|variant|seed|claim|second)s?\s*:", re.IGNORECASE)
-_NUMBER = re.compile(r"\d+(\.\d+)?")
+_NUMBER = re.compile(r"\d+(,\d{3})*(\.\d+)?")
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 
@@ -94,7 +94,7 @@ def claim_of(recipe: Recipe) -> Claim | None:
     seconds = _NUMBER.match(said["seconds"].text) if "seconds" in said else None
     return Claim(
         recipe, said["claim"].text if "claim" in said else "", variants, _seeds(said.get("seeds"), recipe), expected,
-        None if seconds is None else float(seconds[0]), load(recipe.path).experiment.data.source,
+        None if seconds is None else float(seconds[0].replace(",", "")), load(recipe.path).experiment.data.source,
     )  # fmt: skip
 
 

@@ -67,7 +67,8 @@ def reproduce(
 ) -> Reproduced:
     """Every variant with every seed, one after the other; `overrides` come after the variant's own.
 
-    What is expected of a number is expected of its mean over seeds. Errors are those of `train`.
+    What is expected of a number is expected of its mean over seeds, which is NaN where a seed did not give it.
+    Errors are those of `train`.
     """
     if claim.seeds > 1 and any(word.startswith("seed=") for word in overrides or []):
         text = f"{claim.recipe.name} is of the mean over {claim.seeds} seeds, and seed= would make them one"
@@ -83,7 +84,8 @@ def reproduce(
             for name, value in result.metrics.items():
                 found.setdefault(_named(variant, name), []).append(math.nan if value is None else float(value))
     seconds = time.perf_counter() - began
-    values = {name: statistics.fmean(each) for name, each in found.items()} | {SECONDS: seconds}
+    means = {n: statistics.fmean(each) if len(each) == claim.seeds else math.nan for n, each in found.items()}
+    values = means | {SECONDS: seconds}
     compared = tuple(_compared(expected, values, found) for expected in claim.expectations)
     return Reproduced(claim, tuple(runs), compared, seconds)
 
