@@ -1,6 +1,6 @@
 """Kill trainings at any instant, resume them, and compare what they leave with what an uninterrupted one leaves.
 
-    python -m tests.torture.kill [--instants 100] [--failpoints 100]
+    python -m tests.torture.kill [--instants 100] [--failpoints 100] [--only stacked]
 
 Both numbers are divided over the workloads. Prints a tally, and exits with 1 where one byte differs.
 """
@@ -49,7 +49,7 @@ evaluation: {{metrics: []}}
 data: {{source: digits}}
 model: {{encoder: {{widths: [32, 16], activation: sigmoid, tied: true}}, bottleneck: {{size: 4}}}}
 training: {{epochs: 4, batch_size: 64, checkpoint: {{every: 2, keep: 2}}, {ADAM}, average: {{kind: ema, decay: 0.9}},
-  pretrain: {{kind: greedy, epochs: 2, corruption: {{kind: gaussian, std: 0.1}}}}, supervised: {{epochs: 3}}}}
+  pretrain: {{kind: greedy, epochs: 2, corruption: {{kind: gaussian, scale: 0.1}}}}, supervised: {{epochs: 3}}}}
 evaluation: {{metrics: []}}
 """,
     "streaming": f"""
