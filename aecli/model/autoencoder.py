@@ -24,13 +24,16 @@ CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the stre
 
 
 class Modules(nnx.Module):
-    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own."""
+    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, and what bottleneck and
+    reconstruction have of their own.
+    """
 
     def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: Keys):
         size = model.bottleneck.size
         self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
         width, turned = self.encoder.width, self.encoder.turned
         self.head = Linear(width, model.bottleneck.outputs, "linear", precision, rngs, turned=turned)
+        self.bottleneck = nnx.Dict(model.bottleneck.own())
         self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
         own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
@@ -146,7 +149,7 @@ class Autoencoder:
         with jax.named_scope("encoder"):
             h = modules.head(modules.encoder(x, mode))
         with jax.named_scope("bottleneck"):
-            return self.model.bottleneck.code(h, key, numbers)
+            return self.model.bottleneck.code(h, key, numbers, dict(modules.bottleneck.items()), mode)
 
     def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
         kernels = None

@@ -59,7 +59,7 @@ def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
     experiment = loaded.experiment
     made, shape = program(experiment, layout, rows), layout.shape
     state = made.init.shapes(np.uint32(0), numbers_of(experiment, 1))
-    order = ("encoder", "head", "decoder", "reconstruction")
+    order = ("encoder", "head", "bottleneck", "decoder", "reconstruction")
     leaves = sorted(
         jax.tree_util.tree_flatten_with_path(state.parameters)[0], key=lambda item: order.index(item[0][0].key)
     )

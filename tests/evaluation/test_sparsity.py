@@ -50,7 +50,7 @@ def test_unexplained_variance_is_of_all_rows_together(make):
     """Not the mean of the rows' own ratios: a row near the mean would weigh as much as any other."""
     model = {"encoder": {"widths": []}, "bottleneck": {"kind": "top_k", "size": 8, "k": 3.0}}
     trained = make.build((5,), model, {})
-    x = (np.random.default_rng(2).normal(size=(700, 5)) + [0, 1, 2, 3, 40]).astype(np.float32)
+    x = np.random.default_rng(2).normal([0, 1, 2, 3, 40], size=(700, 5)).astype(np.float32)
     found = make.metrics(Sparsity(trained), x, size=512)["unexplained_variance"]
     left = (x - np.asarray(trained.autoencoder.reconstruct(trained.weights, x))).astype(np.float64)
     assert found.value == pytest.approx((left**2).sum() / ((x - x.mean(0, dtype=np.float64)) ** 2).sum(), rel=1e-5)
