@@ -8,6 +8,7 @@ import numpy as np
 
 from aecli.evaluation.metric import Measured, Metric
 from aecli.evaluation.moments import Moments
+from aecli.evaluation.reconstruction import Reconstruction
 
 if TYPE_CHECKING:
     from jaxtyping import Float64
@@ -19,12 +20,12 @@ FLOOR = 1e-12
 
 
 class Sparsity:
-    """l0, dead_units and hoyer, of the mean codes.
+    """l0, dead_units and hoyer, of the mean codes, and unexplained_variance, of what they leave.
 
     l0 = sum_j [|z_j| > 0], averaged over examples; dead_units: the share of units that are zero for every evaluated
     row; hoyer = (sqrt(m) - ||z||_1 / ||z||_2) / (sqrt(m) - 1) of m units, 1 where one unit speaks and 0 where all do
-    alike (Hoyer 2004), averaged over examples; 0 where none speaks. How much of the rows' variance is left is 1 -
-    explained_variance of `reconstruction`: over the whole set, not row by row.
+    alike (Hoyer 2004), averaged over examples; 0 where none speaks. unexplained_variance = sum (x - x_hat)^2 /
+    sum (x - mean)^2, both sums over all evaluated rows, not row by row: 1 - explained_variance of `reconstruction`.
     """
 
     def __init__(self, trained: Trained):
@@ -33,6 +34,7 @@ class Sparsity:
         self.moments = Moments("l0", "hoyer")
         self.used = np.zeros(self.size, bool)
         self.finite = True
+        self.reconstruction = Reconstruction(trained)
 
     def add(self, block: Split, first: int) -> None:
         """The next rows."""
@@ -41,22 +43,22 @@ class Sparsity:
         speaks = np.abs(codes) > 0
         self.used |= speaks.any(axis=0)
         self.moments.add({"l0": speaks.sum(axis=1).astype(np.float64), "hoyer": hoyer(codes.astype(np.float64))})
+        self.reconstruction.add(block, first)
 
     def result(self) -> Measured:
-        """The three, or a note where codes are not finite."""
+        """The four (of rows without numbers three), or a note where codes are not finite."""
         if not self.finite:
             return Measured({}, ["sparsity is left out: some codes are not finite"])
         unit = f"units of {self.size} that are not zero, mean over examples"
-        return Measured(
-            {
-                "l0": self.moments.metric("l0", unit),
-                "dead_units": Metric(float(1 - self.used.mean()), "share of units that are zero for every row"),
-                "hoyer": self.moments.metric(
-                    "hoyer", "1 where one unit speaks, 0 where all do alike; mean over examples"
-                ),
-            },
-            [],
-        )
+        metrics = {
+            "l0": self.moments.metric("l0", unit),
+            "dead_units": Metric(float(1 - self.used.mean()), "share of units that are zero for every row"),
+            "hoyer": self.moments.metric("hoyer", "1 where one unit speaks, 0 where all do alike; mean over examples"),
+        }
+        explained = self.reconstruction.result().metrics.get("explained_variance")
+        if explained is not None:
+            metrics["unexplained_variance"] = Metric(1 - explained.value, explained.unit)
+        return Measured(metrics, [])
 
 
 def hoyer(codes: Float64[np.ndarray, " n size"]) -> Float64[np.ndarray, " n"]:

@@ -20,14 +20,13 @@ from aecli.model.networks.layers import Linear, Mode
 from aecli.model.networks.network import Precision
 from aecli.model.spec import Model, Objective
 
-ROOTS = ("encoder", "head", "decoder", "reconstruction", "classifier")  # of the parameters' names
+ROOTS = ("encoder", "head", "bottleneck", "decoder", "reconstruction", "classifier")  # of the parameters' names
 CORRUPTION, ENCODER, BOTTLENECK, DECODER, PENALTY, HIDING = range(6)  # the streams of one step's key
 
 
 class Modules(nnx.Module):
-    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, the reconstruction's own.
-
-    Of rows with classes also the classifier, logits = W z + c.
+    """Everything that is learned: encoder, head (to the bottleneck's outputs), decoder, and what bottleneck and
+    reconstruction have of their own. Of rows with classes also the classifier, logits = W z + c.
     """
 
     def __init__(self, model: Model, objective: Objective, layout: Layout, precision: Precision, rngs: Keys):
@@ -35,6 +34,7 @@ class Modules(nnx.Module):
         self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
         width, turned = self.encoder.width, self.encoder.turned
         self.head = Linear(width, model.bottleneck.outputs, "linear", precision, rngs, turned=turned)
+        self.bottleneck = nnx.Dict(model.bottleneck.own())
         self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
         own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
@@ -165,11 +165,17 @@ class Autoencoder:
         return Mode(train, key, numbers.get("encoder" if mirrored else side, {}), mask)
 
     def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> Code:
-        numbers = weights.numbers.get("model", {}).get("bottleneck", {})
         with jax.named_scope("encoder"):
             h = modules.head(modules.encoder(x, mode))
+        return self.bottleneck(modules, weights, h, key, mode)
+
+    def bottleneck(
+        self, modules: Modules, weights: Weights, h: Float[Array, "batch outputs"], key: Any, mode: Mode
+    ) -> Code:
+        """b applied to what the head gives."""
+        numbers = weights.numbers.get("model", {}).get("bottleneck", {})
         with jax.named_scope("bottleneck"):
-            return self.model.bottleneck.code(h, key, numbers)
+            return self.model.bottleneck.code(h, key, numbers, dict(modules.bottleneck.items()), mode)
 
     def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
         with jax.named_scope("decoder"):

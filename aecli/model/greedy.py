@@ -6,7 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Key
+from jaxtyping import Array, Bool, Float, Key
 
 from aecli.model.autoencoder import Autoencoder, Modules
 from aecli.model.corruptions.corruption import Corruption
@@ -25,6 +25,7 @@ def layer_loss(
     layer: int,
     corruption: Corruption,
     numbers: dict[str, Any],
+    mask: Bool[Array, " batch"],
 ) -> Float[Array, " batch"]:
     """L(h, g_i(f_i(C(h)))) of layer i, h = f_{i-1}(... f_1(x)) what the layers below it make of the clean row.
 
@@ -37,7 +38,7 @@ def layer_loss(
     for block in list(modules.encoder.layers)[:layer]:
         h = block(h, Mode(), None)
     h = jax.lax.stop_gradient(h)
-    code = _coded(autoencoder, modules, corrupt(h, key, numbers)[0], weights, layer)
+    code = _coded(autoencoder, modules, corrupt(h, key, numbers)[0], weights, layer, mask)
     raw = _decoded(autoencoder, modules, code, layer)
     if layer == 0:
         return per_example(autoencoder.loss(x, autoencoder.output(weights, raw)))
@@ -49,6 +50,8 @@ def layer_loss(
 
 def trains(layer: int, layers: int, path: tuple[str, ...]) -> bool:
     """Whether the parameter of this path is one of the layer's, of so many: its own or its mirror image's."""
+    if path[0] == "bottleneck":
+        return layer == layers - 1
     mine = ("head",) if layer == layers - 1 else ("encoder", "layers", str(layer))
     mirrored = ("decoder", "last") if layer == 0 else ("decoder", "layers", str(layers - 1 - layer))
     own = layer == 0 and path[0] == "reconstruction"
@@ -56,13 +59,17 @@ def trains(layer: int, layers: int, path: tuple[str, ...]) -> bool:
 
 
 def _coded(
-    autoencoder: Autoencoder, modules: Modules, h: Float[Array, "batch inputs"], weights: Weights, layer: int
+    autoencoder: Autoencoder,
+    modules: Modules,
+    h: Float[Array, "batch inputs"],
+    weights: Weights,
+    layer: int,
+    mask: Bool[Array, " batch"],
 ) -> Float[Array, "batch outputs"]:
     """The layer applied; the highest is the bottleneck."""
     if layer < len(modules.encoder.layers):
         return modules.encoder.layers[layer](h, Mode(), None)
-    numbers = weights.numbers.get("model", {}).get("bottleneck", {})
-    return autoencoder.model.bottleneck.code(modules.head(h), None, numbers).value
+    return autoencoder.bottleneck(modules, weights, modules.head(h), None, Mode(train=True, mask=mask)).value
 
 
 def _decoded(

@@ -94,7 +94,7 @@ class Steps:
         assert self.skeleton.training.pretrain is not None
         numbers = weights.numbers["training"].get("pretrain", {}).get("corruption", {})
         corruption = self.skeleton.training.pretrain.corruption
-        loss = layer_loss(self.autoencoder, weights, x, key, self.part, corruption, numbers)
+        loss = layer_loss(self.autoencoder, weights, x, key, self.part, corruption, numbers, mask)
         return {"loss": loss}, weights.variables
 
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
@@ -167,7 +167,7 @@ class Steps:
         if self.part is None:
             return path[0] != "classifier"
         if self.part == "labels":
-            return path[0] in ("encoder", "head", "classifier")
+            return path[0] in ("encoder", "head", "bottleneck", "classifier")
         return trains(self.part, len(self.skeleton.model.encoder.widths) + 1, path)  # pyright: ignore
 
     def _averaged(self, state: State, parameters: Any, values: Numbers, numbers: Numbers) -> dict[str, Any]:

@@ -44,3 +44,14 @@ def test_top_k_has_its_own_l0(make):
     model = {"encoder": {"widths": []}, "bottleneck": {"kind": "top_k", "size": 8, "k": 3.0, "alpha": 2.0}}
     x = np.random.default_rng(1).normal(size=(600, 5)).astype(np.float32)
     assert make.metrics(Sparsity(make.build((5,), model, {})), x)["l0"].value == 6
+
+
+def test_unexplained_variance_is_of_all_rows_together(make):
+    """Not the mean of the rows' own ratios: a row near the mean would weigh as much as any other."""
+    model = {"encoder": {"widths": []}, "bottleneck": {"kind": "top_k", "size": 8, "k": 3.0}}
+    trained = make.build((5,), model, {})
+    x = np.random.default_rng(2).normal([0, 1, 2, 3, 40], size=(700, 5)).astype(np.float32)
+    found = make.metrics(Sparsity(trained), x, size=512)["unexplained_variance"]
+    left = (x - np.asarray(trained.autoencoder.reconstruct(trained.weights, x))).astype(np.float64)
+    assert found.value == pytest.approx((left**2).sum() / ((x - x.mean(0, dtype=np.float64)) ** 2).sum(), rel=1e-5)
+    assert found.unit == "share of the evaluated rows' variance, sum over features"

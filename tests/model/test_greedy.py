@@ -15,6 +15,10 @@ from tests.helpers import SHAPE, built, experiment, images
 KEY = jax.random.key(3)
 
 
+def all_of(x):
+    return jnp.ones(len(x), bool)
+
+
 def sigmoid(a):
     return 1 / (1 + np.exp(-a))
 
@@ -51,7 +55,7 @@ def expected(p, x, layer, act, tied, code=lambda a: a):
 def test_the_loss_of_a_layer_is_the_formulas(layer, name, act, tied):
     autoencoder, weights = built(config(name, tied))
     x = images()
-    found = layer_loss(autoencoder, weights, x, KEY, layer, NoCorruption(), {})
+    found = layer_loss(autoencoder, weights, x, KEY, layer, NoCorruption(), {}, all_of(x))
     wanted = expected(_by_index(double(weights.parameters)), np.asarray(x), layer, act, tied)
     np.testing.assert_allclose(found, wanted, rtol=2e-5)
 
@@ -71,9 +75,13 @@ def test_the_first_layer_is_reconstructed_in_the_objectives_terms_and_the_last_i
     first, last = p["encoder"]["layers"][0]["linear"], p["decoder"]["last"]
     mean = sigmoid(sigmoid(flat @ first["kernel"] + first["bias"]) @ last["kernel"] + last["bias"])
     wanted = -(flat * np.log(mean) + (1 - flat) * np.log(1 - mean)).sum(1)
-    np.testing.assert_allclose(layer_loss(autoencoder, weights, x, KEY, 0, NoCorruption(), {}), wanted, rtol=2e-5)
+    np.testing.assert_allclose(
+        layer_loss(autoencoder, weights, x, KEY, 0, NoCorruption(), {}, all_of(x)), wanted, rtol=2e-5
+    )
     code = expected(p, np.asarray(x), 2, sigmoid, False, sigmoid)
-    np.testing.assert_allclose(layer_loss(autoencoder, weights, x, KEY, 2, NoCorruption(), {}), code, rtol=2e-5)
+    np.testing.assert_allclose(
+        layer_loss(autoencoder, weights, x, KEY, 2, NoCorruption(), {}, all_of(x)), code, rtol=2e-5
+    )
 
 
 @pytest.mark.parametrize("tied", [False, True])
@@ -86,7 +94,7 @@ def test_the_gradient_reaches_the_layer_and_its_mirror_image_alone(widths, tied)
         def loss(parameters, layer=layer):
             numbers = {"rate": jnp.float32(0.3)}
             replaced = weights._replace(parameters=parameters)
-            return layer_loss(autoencoder, replaced, x, KEY, layer, Masking(rate=0.3), numbers).sum()
+            return layer_loss(autoencoder, replaced, x, KEY, layer, Masking(rate=0.3), numbers, all_of(x)).sum()
 
         slopes = jax.tree_util.tree_flatten_with_path(jax.grad(loss)(weights.parameters))[0]
         for path, slope in slopes:
@@ -97,7 +105,7 @@ def test_the_gradient_reaches_the_layer_and_its_mirror_image_alone(widths, tied)
 def test_a_layer_sees_its_own_input_corrupted_and_what_it_reconstructs_is_clean():
     autoencoder, weights = built(config())
     x, p = images(200), _by_index(double(weights.parameters))
-    whole = layer_loss(autoencoder, weights, x, KEY, 1, Masking(rate=1.0), {"rate": jnp.float32(1)})
+    whole = layer_loss(autoencoder, weights, x, KEY, 1, Masking(rate=1.0), {"rate": jnp.float32(1)}, all_of(x))
     flat = np.asarray(x, np.float64).reshape(len(x), -1)
     below, layer = (p["encoder"]["layers"][i]["linear"] for i in (0, 1))
     up = p["decoder"]["layers"][1]["linear"]

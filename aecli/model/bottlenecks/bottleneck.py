@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
@@ -13,13 +14,14 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float, Key
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.layers import Mode
 
 
 class Bottleneck(Part):
     """Takes `outputs` numbers per example from the encoder and makes a code of `size` units."""
 
     stochastic: ClassVar[bool] = False
-    elementwise: ClassVar[bool] = True  # whether a unit of the mean code depends on its own output of the encoder alone
+    elementwise: ClassVar[bool] = True  # whether a unit of the mean code is its encoder output, or its `activation`
     size: int = Field(default=16, ge=1, le=1_000_000, description="units of the code")
 
     @property
@@ -27,6 +29,17 @@ class Bottleneck(Part):
         """How many encoder outputs it needs."""
         return self.size
 
+    def own(self) -> dict[str, Any]:
+        """What it holds itself, as NNX variables by name: `Param` is trained, `BatchStat` moves as batches pass."""
+        return {}
+
     @abstractmethod
-    def code(self, h: Float[Array, "batch outputs"], key: Key[Array, ""] | None, numbers: dict[str, Any]) -> Code:
-        """The code of encoder outputs `h`; without a key its `value` is its mean."""
+    def code(
+        self,
+        h: Float[Array, "batch outputs"],
+        key: Key[Array, ""] | None,
+        numbers: dict[str, Any],
+        own: Mapping[str, Any],
+        mode: Mode,
+    ) -> Code:
+        """The code of encoder outputs `h`; without a key its `value` is its mean. `own` is what `own()` made."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float, Key
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.layers import Mode
 
 
 class Dense(Bottleneck):
@@ -23,7 +25,14 @@ class Dense(Bottleneck):
     formula: ClassVar[str] = "z = activation(W f(x) + b);  rate = 0"
     source: ClassVar[str] = "Hinton & Salakhutdinov 2006"
 
-    def code(self, h: Float[Array, "batch outputs"], key: Key[Array, ""] | None, numbers: dict[str, Any]) -> Code:
+    def code(
+        self,
+        h: Float[Array, "batch outputs"],
+        key: Key[Array, ""] | None,
+        numbers: dict[str, Any],
+        own: Mapping[str, Any],
+        mode: Mode,
+    ) -> Code:
         """A point: value and mean agree, nothing is charged."""
         import jax.numpy as jnp
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float, Key
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.layers import Mode
 
 
 class Gaussian(Bottleneck):
@@ -31,7 +33,14 @@ class Gaussian(Bottleneck):
         """Mean and log-variance of each unit."""
         return 2 * self.size
 
-    def code(self, h: Float[Array, "batch outputs"], key: Key[Array, ""] | None, numbers: dict[str, Any]) -> Code:
+    def code(
+        self,
+        h: Float[Array, "batch outputs"],
+        key: Key[Array, ""] | None,
+        numbers: dict[str, Any],
+        own: Mapping[str, Any],
+        mode: Mode,
+    ) -> Code:
         """The posterior, its mean, and a draw (the mean where no key is given)."""
         from aecli.model.bottlenecks.code import Code
         from aecli.model.distributions import Normal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float, Key
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.layers import Mode
 
 
 class TopK(Bottleneck):
@@ -41,7 +43,14 @@ class TopK(Bottleneck):
                 raise ValueError(f"k is {k:g}, but the code has {self.size} units")
         return self
 
-    def code(self, h: Float[Array, "batch outputs"], key: Key[Array, ""] | None, numbers: dict[str, Any]) -> Code:
+    def code(
+        self,
+        h: Float[Array, "batch outputs"],
+        key: Key[Array, ""] | None,
+        numbers: dict[str, Any],
+        own: Mapping[str, Any],
+        mode: Mode,
+    ) -> Code:
         """`value` keeps k units, `mean` k alpha of them; nothing is charged."""
         import jax.numpy as jnp
 
