@@ -35,6 +35,7 @@ MetricGroup = Literal[
     "representation",
     "pca",
     "sparsity",
+    "jacobian",
     "weights",
     "manifold",
     "denoising",

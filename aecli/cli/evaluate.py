@@ -35,8 +35,8 @@ def command(
         str | None,
         typer.Option(
             "--metrics",
-            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, sparsity, weights, "
-            "manifold, denoising, classification, projection.",
+            help="Groups, comma-separated: reconstruction, likelihood, representation, pca, sparsity, jacobian, "
+            "weights, manifold, denoising, classification, projection.",
         ),
     ] = None,
     importance_samples: Annotated[

@@ -9,6 +9,7 @@ from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.classification import Classification
 from aecli.evaluation.denoising import Denoising
+from aecli.evaluation.jacobian import Jacobian
 from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.manifold import Manifold
 from aecli.evaluation.metric import Group, Measured
@@ -48,6 +49,7 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "representation": lambda trained, asked: [Representation(trained, asked.training)],
     "pca": lambda trained, asked: [Pca(trained)],
     "sparsity": lambda trained, asked: [Sparsity(trained)],
+    "jacobian": lambda trained, asked: [Jacobian(trained)],
     "weights": lambda trained, asked: [Weights(trained)],
     "manifold": lambda trained, asked: [Manifold(trained)],
     "denoising": lambda trained, asked: [Denoising(trained)],

@@ -13,6 +13,7 @@ from aecli.report.curves import curves
 from aecli.report.denoising import denoising
 from aecli.report.field import field
 from aecli.report.interpolations import interpolations
+from aecli.report.jacobian import jacobian
 from aecli.report.manifold import manifold
 from aecli.report.reconstructions import reconstructions
 from aecli.report.samples import samples
@@ -25,6 +26,7 @@ __all__ = [
     "denoising",
     "field",
     "interpolations",
+    "jacobian",
     "manifold",
     "reconstructions",
     "roc",

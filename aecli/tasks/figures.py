@@ -16,7 +16,7 @@ from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
-from aecli.tasks import atlas, noise
+from aecli.tasks import atlas, noise, spectrum
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ def draw_run(trained: Trained) -> list[Path]:
         _codes(trained, rows, folder, f"{name}: codes of the {split} split"),
         _weights(trained, folder, name),
         _maps(trained, rows, folder, f"{name}: maps of the {split} split"),
+        spectrum.draw(trained, rows, folder, f"{name}: the encoder's Jacobian"),
         noise.field(trained, rows, folder, f"{name}: r(x) - x"),
     ]
     columns = _columns(trained)

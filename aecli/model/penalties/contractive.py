@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.model.networks.activations import Activation, activation, slope
+from aecli.model.penalties.jacobian import NEEDS, closed_form, rows, slopes, squared
 from aecli.model.penalties.penalty import Penalty
 
 if TYPE_CHECKING:
@@ -31,75 +31,40 @@ class Contractive(Penalty):
 
     def build(self, model: Any) -> Omega:
         """A value per example."""
-        if self.method == "probes" or not _closed_form(model):
+        if self.method == "probes" or not closed_form(model):
             return self._probed
         return lambda forward, parameters, numbers: _exact(model, forward.inputs, parameters)
 
     def fits(self, model: Any) -> str | None:
         """The exact form must exist where it is asked for."""
-        if self.method != "exact" or _closed_form(model):
+        if self.method != "exact" or closed_form(model):
             return None
-        needs = "needs an mlp encoder without norm or gates, and a bottleneck unit by unit (dense, gaussian)"
-        return f"contractive with `method: exact` {needs}: use `method: probes`"
+        return f"contractive with `method: exact` {NEEDS}: use `method: probes`"
 
     def _probed(self, forward: Pass, parameters: dict, numbers: dict) -> Float[Array, " batch"]:
         import jax
         import jax.numpy as jnp
 
-        def squared(key):
+        def estimate(key):
             v = jax.random.rademacher(key, forward.inputs.shape, forward.inputs.dtype)
             return jnp.sum(jnp.square(jax.jvp(forward.encode, (forward.inputs,), (v,))[1]), axis=-1)
 
-        return jnp.mean(jax.vmap(squared)(jax.random.split(forward.key, self.probes)), axis=0)
-
-
-def _closed_form(model: Any) -> bool:
-    encoder = model.encoder
-    plain = encoder.kind == "mlp" and encoder.norm == "none" and not encoder.gated
-    return plain and model.bottleneck.elementwise
+        return jnp.mean(jax.vmap(estimate)(jax.random.split(forward.key, self.probes)), axis=0)
 
 
 def _exact(model: Any, x: Float[Array, " batch *features"], parameters: dict) -> Float[Array, " batch"]:
-    """||C W_n' S_{n-1} ... W_2' S_1 W_1'||_F^2, C and S the diagonals of the layers' slopes at x.
+    """||J||_F^2 of each example.
 
     Without a hidden layer it is sum_j c_j^2 ||w_j||^2; with one and a linear code s' [(W_2 W_2') o (W_1' W_1)] s; else
-    the code's rows are propagated down, and the last product is one with W_1' W_1 where that is the smaller.
+    that of the code's rows, propagated down.
     """
     import jax.numpy as jnp
 
-    size = model.bottleneck.size
-    code: Activation = getattr(model.bottleneck, "activation", "linear")
-    head = {name: leaf[..., :size] for name, leaf in parameters["head"].items()}  # the mean's part of it
-    layers = [layer["linear"] for layer in _in_order(parameters.get("encoder", {}).get("layers", {}))]
-    slopes, h = _slopes(model.encoder.activation, layers, x.reshape(x.shape[0], -1))
-    c = None if code == "linear" else slope(code, h @ head["kernel"] + head["bias"])
-    if not layers:
-        squared = jnp.sum(jnp.square(head["kernel"]), axis=0)
-        return jnp.broadcast_to(jnp.sum(squared), x.shape[:1]) if c is None else jnp.square(c) @ squared
-    first, s = layers[0]["kernel"], slopes[0]
-    gram = first.T @ first
-    if len(layers) == 1 and c is None:
-        return jnp.sum((s @ (gram * (head["kernel"] @ head["kernel"].T))) * s, axis=-1)
-    rows = head["kernel"].T[None] if c is None else c[:, :, None] * head["kernel"].T
-    for layer, above in zip(layers[:0:-1], slopes[:0:-1], strict=True):
-        rows = (rows * above[:, None, :]) @ layer["kernel"].T
-    rows = rows * s[:, None, :]
-    if first.shape[1] <= first.shape[0]:
-        return jnp.sum((rows @ gram) * rows, axis=(1, 2))
-    return jnp.sum(jnp.square(rows @ first.T), axis=(1, 2))
-
-
-def _slopes(
-    name: Activation, layers: list[dict[str, Any]], h: Float[Array, "batch inputs"]
-) -> tuple[list[Float[Array, "batch width"]], Float[Array, "batch width"]]:
-    """Each layer's s'(W'h + b), first layer first, and the last layer's output."""
-    found = []
-    for layer in layers:
-        before = h @ layer["kernel"] + layer["bias"]
-        found.append(slope(name, before))
-        h = activation(name)(before)
-    return found, h
-
-
-def _in_order(layers: dict[Any, Any]) -> list[Any]:
-    return [layers[i] for i in sorted(layers, key=int)]
+    at = slopes(model, x, parameters)
+    if not at.kernels:
+        norms = jnp.sum(jnp.square(at.head), axis=0)
+        return jnp.broadcast_to(jnp.sum(norms), x.shape[:1]) if at.code is None else jnp.square(at.code) @ norms
+    first, s = at.kernels[0], at.slopes[0]
+    if len(at.kernels) == 1 and at.code is None:
+        return jnp.sum((s @ ((first.T @ first) * (at.head @ at.head.T))) * s, axis=-1)
+    return squared(rows(at), first)
