@@ -34,6 +34,8 @@ JUMP = {
 NEEDS = {
     "code_kl": {"model": {"bottleneck": {"kind": "dense", "size": 3, "activation": "sigmoid"}}},
     "jump_relu": {"model": {"bottleneck": JUMP}},
+    "gate_l1": {"model": {"bottleneck": {"kind": "gated", "size": 3}}},
+    "gate_reconstruction": {"model": {"bottleneck": {"kind": "gated", "size": 3}}},
     "code_l0": {"model": {"bottleneck": JUMP}},
 }
 
@@ -128,8 +130,8 @@ def test_terms_are_deterministic_and_survive_jit(room, kind):
 def test_gradient_agrees_with_finite_differences(room, kind):
     """The directional derivative of the mean loss, against central differences in the same direction.
 
-    The direction leaves out parameters whose gradient is by definition an estimate (`straight_through`): each has a
-    test of its own, against the estimate's formula.
+    The direction leaves out parameters whose gradient is by definition an estimate (`straight_through`), or passed over
+    (`holds`): each such part has a test of its own, against its formula.
     """
     config = with_part(room, kind)
     smooth = {"encoder": config.model.encoder.model_copy(update={"activation": "tanh"})}
@@ -146,8 +148,10 @@ def test_gradient_agrees_with_finite_differences(room, kind):
     keys = jax.random.split(jax.random.key(5), len(leaves))
     ways = [jax.random.normal(k, leaf.shape) for k, leaf in zip(keys, leaves, strict=True)]
     paths = [[str(getattr(k, "key", k)) for k in path] for path, _ in jax.tree_util.tree_leaves_with_path(parameters)]
-    estimated = [p[0] == "bottleneck" and p[1] in config.model.bottleneck.straight_through for p in paths]
-    ways = [0 * w if left_out else w for w, left_out in zip(ways, estimated, strict=True)]
+    held = {name for penalty in config.objective.penalties for name in penalty.holds}
+    estimated = config.model.bottleneck.straight_through
+    left_out = [p[0] in held or (p[0] == "bottleneck" and p[1] in estimated) for p in paths]
+    ways = [0 * w if out else w for w, out in zip(ways, left_out, strict=True)]
     norm = jnp.sqrt(sum(jnp.sum(w**2) for w in ways))
     way = jax.tree.unflatten(tree, [w / norm for w in ways])
     slope = sum(
