@@ -64,6 +64,12 @@ class Autoencoder:
         _, parameters, variables = nnx.split(self._modules(key), nnx.Param, ...)
         return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
 
+    def kept(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters after an update, put back where the decoder says that its own must lie."""
+        own = parameters.get("decoder", {})
+        kept = self.model.decoding.kept(own)
+        return parameters if kept is own else parameters | {"decoder": kept}
+
     def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
         modules = self._merged(weights)

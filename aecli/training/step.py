@@ -104,7 +104,7 @@ class Steps:
             rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
             before = unnested(state.optimizer, jax.eval_shape(rule.init, state.parameters))
             updates, optimizer = rule.update(slope, before, state.parameters)
-            parameters = optax.apply_updates(state.parameters, updates)
+            parameters = self.autoencoder.kept(optax.apply_updates(state.parameters, updates))  # pyright: ignore
             average = self._averaged(state, parameters, values)
         share = jnp.sum(mask) / self.rows
         return State(
@@ -122,7 +122,8 @@ class Steps:
             return {}
         t = state.step.astype(jnp.float32)
         decay = jnp.minimum(values["average"]["decay"], (1 + t) / (10 + t))
-        return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
+        average = jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
+        return self.autoencoder.kept(average)
 
     def chunk(
         self,

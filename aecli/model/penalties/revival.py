@@ -51,7 +51,8 @@ class Revival(Penalty):
 
     def fits(self, model: Any) -> str | None:
         """One linear layer before the code, and one after it; and a code of one output a unit."""
-        plain = all(part.kind == "mlp" and not part.widths for part in (model.encoder, model.decoding))
+        parts = (model.encoder, model.decoding)
+        plain = all(part.kind in ("mlp", "unit_norm") and not part.widths for part in parts)
         if not plain:
             return "revival needs an encoder and a decoder of one linear layer each: {kind: mlp, widths: []}"
         if model.bottleneck.stochastic:
