@@ -67,14 +67,20 @@ class Autoencoder:
         _, parameters, variables = nnx.split(self._modules(key), nnx.Param, ...)
         return nnx.to_pure_dict(parameters), nnx.to_pure_dict(variables)
 
+    def kept(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """Parameters after an update, put back where the decoder says that its own must lie."""
+        own = parameters.get("decoder", {})
+        kept = self.model.decoding.kept(own)
+        return parameters if kept is own else parameters | {"decoder": kept}
+
     def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
         modules = self.merged(weights)
-        return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))
+        return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))[1]
 
     def mean_code(self, weights: Weights, inputs: Float[Array, " batch *inputs"]) -> Float[Array, "batch size"]:
         """The mean code of what the encoder sees (`layout.inputs` of rows): what a penalty differentiates."""
-        return self._code(self.merged(weights), weights, inputs, None, self._mode(weights, "encoder")).mean
+        return self._code(self.merged(weights), weights, inputs, None, self._mode(weights, "encoder"))[1].mean
 
     def decode(self, weights: Weights, z: Float[Array, "batch size"]) -> Any:
         """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
@@ -90,7 +96,7 @@ class Autoencoder:
         """W z + c of the mean code of clean rows, and the variables after it; in evaluation mode but for another."""
         modules = self.merged(weights)
         mode = self._mode(weights, "encoder") if mode is None else mode
-        code = self._code(modules, weights, self.layout.inputs(x, jnp), None, mode)
+        _, code = self._code(modules, weights, self.layout.inputs(x, jnp), None, mode)
         with jax.named_scope("classifier"):
             found = modules.classifier(code.mean)
         _, _, after = nnx.split(modules, nnx.Param, ...)
@@ -115,15 +121,17 @@ class Autoencoder:
             corrupted, touched = self._corrupted(weights, x, keys, train)
         modules = self.merged(weights)
         encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
-        code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
+        h, code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
         decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
         output = self._output(modules, weights, code.value, decoding)
         _, _, after = nnx.split(modules, nnx.Param, ...)
         variables = nnx.to_pure_dict(after)
         still = weights._replace(variables=variables)
+        held = still._replace(parameters=jax.lax.stop_gradient(weights.parameters))
         passed = Pass(
-            x, self.layout.inputs(x, jnp), corrupted, touched, code, output, keys[PENALTY], mask,
+            x, self.layout.inputs(x, jnp), corrupted, touched, h, code, output, keys[PENALTY], mask,
             encode=lambda a: self.mean_code(still, a), decode=lambda z: self.decode(still, z),
+            held=lambda z: self.decode(held, z), loss=self.loss,
         )  # fmt: skip
         return passed, variables
 
@@ -164,10 +172,11 @@ class Autoencoder:
         mirrored = side == "decoder" and self.model.decoder.kind == "mirror"
         return Mode(train, key, numbers.get("encoder" if mirrored else side, {}), mask)
 
-    def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> Code:
+    def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> tuple[Any, Code]:
+        """What the encoder gives, and its code."""
         with jax.named_scope("encoder"):
             h = modules.head(modules.encoder(x, mode))
-        return self.bottleneck(modules, weights, h, key, mode)
+        return h, self.bottleneck(modules, weights, h, key, mode)
 
     def bottleneck(
         self, modules: Modules, weights: Weights, h: Float[Array, "batch outputs"], key: Any, mode: Mode

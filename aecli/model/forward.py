@@ -24,17 +24,22 @@ class Pass:
     """All that a penalty may look at.
 
     `inputs` is what the encoder sees of the clean x: x itself, but for a table's holes and categories
-    (`aecli.layout`). `encode` (inputs -> mean code) and `decode` (z -> distribution) are functions of arrays, in
-    evaluation mode, so that they can be differentiated; `mask` says which rows are real.
+    (`aecli.layout`). `h` is what the encoder gave the bottleneck, `loss` the reconstruction's of each feature. `encode`
+    (inputs -> mean code) and `decode` (z -> distribution) are functions of arrays, in evaluation mode, that can be
+    differentiated; `held` is `decode` with every parameter held, so that a gradient reaches z alone. `mask` says which
+    rows are real.
     """
 
     x: Float[Array, " batch *features"]
     inputs: Float[Array, " batch *inputs"]
     corrupted: Float[Array, " batch *features"]
     touched: Bool[Array, " batch *features"]
+    h: Float[Array, "batch outputs"]
     code: Code
     output: Any
     key: Key[Array, ""]
     mask: Bool[Array, " batch"]
     encode: Callable[[Float[Array, " batch *inputs"]], Float[Array, "batch size"]]
     decode: Callable[[Float[Array, "batch size"]], Any]
+    held: Callable[[Float[Array, "batch size"]], Any]
+    loss: Callable[[Float[Array, " batch *features"], Any], Float[Array, " batch *features"]]

@@ -133,7 +133,7 @@ class Steps:
             rule = self.skeleton.training.optimizer.build(after(slope, values["optimizer"]))
             before = unnested(state.optimizer, jax.eval_shape(rule.init, state.parameters))
             updates, optimizer = rule.update(slope, before, state.parameters)
-            parameters = optax.apply_updates(state.parameters, updates)
+            parameters = self.autoencoder.kept(optax.apply_updates(state.parameters, updates))  # pyright: ignore
             optimizer = nested(optimizer)
             if self.part is not None or self.autoencoder.layout.classes:
                 parameters, optimizer = (
@@ -175,7 +175,8 @@ class Steps:
             return {}
         t = (state.step - numbers.get(STAGE, {}).get("first", 0)).astype(jnp.float32)
         decay = jnp.minimum(values["average"]["decay"], (1 + t) / (10 + t))
-        return jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
+        average = jax.tree.map(lambda a, w: decay * a + (1 - decay) * w, state.average, parameters)
+        return self.autoencoder.kept(average)
 
     def chunk(
         self,

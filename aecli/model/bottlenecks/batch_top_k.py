@@ -24,8 +24,8 @@ class BatchTopK(Bottleneck):
 
     Where a code is applied, and in validation, a unit is kept if it reaches a threshold: the running mean of the
     smallest that the batches of training kept, so that a row's code does not depend on its neighbours. A batch moves
-    it by 0.1 times its share of real rows. k is one number: as it fell, an early
-    checkpoint would have the threshold, and with it the validation loss, of a larger k.
+    it by 0.1 times its share of real rows. k is one number: as it fell, an early checkpoint would have the
+    threshold, and with it the validation loss, of a larger k.
     """
 
     kind: Literal["batch_top_k"] = "batch_top_k"

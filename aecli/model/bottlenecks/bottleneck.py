@@ -22,6 +22,7 @@ class Bottleneck(Part):
 
     stochastic: ClassVar[bool] = False
     elementwise: ClassVar[bool] = True  # whether a unit of the mean code is its encoder output, or its `activation`
+    straight_through: ClassVar[tuple[str, ...]] = ()  # of its own parameters those whose gradient is an estimate
     size: int = Field(default=16, ge=1, le=1_000_000, description="units of the code")
 
     @property

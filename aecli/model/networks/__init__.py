@@ -5,6 +5,7 @@ from aecli.model.networks.conv import Conv
 from aecli.model.networks.mirror import Mirror
 from aecli.model.networks.mlp import MLP
 from aecli.model.networks.resnet import ResNet
+from aecli.model.networks.unit_norm import UnitNorm
 
 NETWORKS = Registry("network", MLP, Conv, ResNet, default="mlp")
-DECODERS = Registry("decoder", Mirror, *(part for _, part in NETWORKS.items()), default="mlp")
+DECODERS = Registry("decoder", Mirror, *(part for _, part in NETWORKS.items()), UnitNorm, default="mlp")

@@ -27,6 +27,10 @@ class Network(Part):
         """Why it cannot encode, or decode to, features of this shape, or None."""
         return None
 
+    def kept(self, parameters: dict[str, Any]) -> dict[str, Any]:
+        """The decoder's parameters after an update, put back where they must lie."""
+        return parameters
+
     @abstractmethod
     def mirrored(self) -> Network:
         """The same network in reverse, for `decoder: mirror`."""

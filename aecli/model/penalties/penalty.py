@@ -23,6 +23,7 @@ class Penalty(Part):
     """Omega, added to the loss as weight * Omega. Reported unweighted, in `unit`."""
 
     unit: ClassVar[str] = "mean over examples"
+    holds: ClassVar[tuple[str, ...]] = ()  # the parameters, by their first name, that its gradient passes over
     weight: Annotated[Number, Swept(ge=0)] = Field(
         default=1e-3, description="lambda, the factor of this penalty in the loss"
     )

@@ -1,0 +1,53 @@
+"""A sparse code of which one number says whether a unit speaks, and another how loudly."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from aecli.model.bottlenecks.bottleneck import Bottleneck
+
+if TYPE_CHECKING:
+    from jaxtyping import Array, Float, Key
+
+    from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.layers import Mode
+
+
+class Gated(Bottleneck):
+    """A unit speaks where its encoder output, the gate, is positive, as loudly as a rescaled copy of it says.
+
+    A gate that is open or shut has no gradient: penalty gate_l1 charges how far gates are open, and
+    gate_reconstruction what the gates alone would reconstruct, so that the charge does not make the code smaller.
+    The paper's W (x - b_dec) + b_gate is W x + b here: b holds the decoder's part.
+    """
+
+    kind: Literal["gated"] = "gated"
+    formula: ClassVar[str] = "z_j = [h_j > 0] relu(exp(r_j) h_j + b_j), h = W f(x) + c;  rate = 0"
+    source: ClassVar[str] = "Rajamanoharan et al. 2024 (Improving Dictionary Learning with Gated Sparse Autoencoders)"
+    elementwise: ClassVar[bool] = False
+
+    def own(self) -> dict[str, Any]:
+        """r and b of each unit: 0, with which z = relu(h)."""
+        import jax.numpy as jnp
+        from flax import nnx
+
+        return {"log_scale": nnx.Param(jnp.zeros((self.size,))), "bias": nnx.Param(jnp.zeros((self.size,)))}
+
+    def code(
+        self,
+        h: Float[Array, "batch outputs"],
+        key: Key[Array, ""] | None,
+        numbers: dict[str, Any],
+        own: Mapping[str, Any],
+        mode: Mode,
+    ) -> Code:
+        """A point: value and mean agree."""
+        import jax
+        import jax.numpy as jnp
+
+        from aecli.model.bottlenecks.code import Code
+
+        loud = jax.nn.relu(jnp.exp(own["log_scale"][...]) * h + own["bias"][...])
+        z = jnp.where(h > 0, loud, 0)
+        return Code(z, z, jnp.zeros_like(z))
