@@ -79,7 +79,8 @@ class Greedy(Part):
 class Supervised(Spec):
     """Fine-tuning with labels, after training.epochs: encoder and a layer of logits on the mean code, W z + c.
 
-    Minimises -log softmax(W z + c)_y, nats, over rows that have a label; inputs are clean, the decoder stays as it is.
+    Minimises -log softmax(W z + c)_y, nats, over rows that have a label; inputs are clean. The decoder's own parameters
+    stay as they are (tied kernels are the encoder's); an average of parameters begins anew, as it does with each stage.
     Source: Hinton & Salakhutdinov 2006, Bengio et al. 2007.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -39,13 +40,26 @@ def with_classes(dataset: Dataset, place: Place | None) -> Dataset:
 def class_numbers(labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Float32[np.ndarray, " n"]:
     """The number of each label's class by name, NONE where there is none."""
     out = np.full(len(labels), NONE, np.float32)
-    names = np.asarray(labels).astype(str)
+    names = _named(np.asarray(labels), classes)
     order = np.argsort(classes)
     ordered = np.array(classes)[order]
     at = np.minimum(np.searchsorted(ordered, names), len(classes) - 1)
     known = (ordered[at] == names) & labelled(np.asarray(labels))
     out[known] = order[at[known]]
     return out
+
+
+def _named(labels: Shaped[np.ndarray, " n"], classes: tuple[str, ...]) -> Shaped[np.ndarray, " n"]:
+    """Labels by name. Numbers and truth values that came as text, for another cell of theirs is a word, are such."""
+    names = labels.astype(str)
+    if labels.dtype.kind != "U":
+        return names
+    if set(classes) <= {"True", "False"}:
+        return np.char.capitalize(names)
+    if all(re.fullmatch(r"-?\d+", name) for name in classes):
+        whole = {name: re.sub(r"\.0*$", "", name) for name in np.unique(names)}
+        return np.array([whole[name] for name in names])
+    return names
 
 
 @dataclass(frozen=True)
@@ -69,6 +83,11 @@ class Labelled:
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         return self[slice(None)]
+
+
+def any_class(split: Split, classes: tuple[str, ...]) -> bool:
+    """Whether any row has one of the classes."""
+    return split.labels is not None and bool((class_numbers(np.asarray(split.labels), classes) >= 0).any())
 
 
 def trained_rows(split: Split, classes: tuple[str, ...]) -> Any:

@@ -13,6 +13,7 @@ from aecli.runs.files import cannot, parse_json, to_json
 from aecli.runs.plain import open_plain, read_plain
 
 LONGEST = 2**31  # bytes of a log that is read
+_HINT = "put the file back as it was, or train anew: training.initialize_from takes this run's parameters"
 _LARGE = 1e300  # no measure is larger
 
 
@@ -97,12 +98,13 @@ class Metrics:
         content = self._content()
         if length > len(content) or (length and content[length - 1 : length] != b"\n"):
             text = f"damaged: no record ends at byte {length}, where the checkpoint says one does"
-            raise DamagedError(Problem(text, Place(str(self.path))))
+            if not os.path.lexists(self.path):
+                text = f"damaged: this file is missing, and the checkpoint was saved with {length} bytes of it"
+            raise DamagedError(Problem(text, Place(str(self.path)), _HINT))
         if digest and hashlib.sha256(content[:length]).hexdigest() != digest:
             self.read()  # where a line is no record, it is named
             text = f"damaged: its first {length} bytes are not those that were there when the checkpoint was saved"
-            hint = "put them back as they were, or train anew: training.initialize_from takes this run's parameters"
-            raise DamagedError(Problem(text, Place(str(self.path)), hint))
+            raise DamagedError(Problem(text, Place(str(self.path)), _HINT))
         return content
 
     def sync(self) -> None:

@@ -41,7 +41,8 @@ def remember(experiment: Experiment, dataset: Dataset) -> None:
 def _path(experiment: Experiment) -> Path:
     from aecli.training.devices import cache_root
 
-    said = f"{Path.cwd()}\n{experiment.data.model_dump_json()}"
+    labels = "\nlabels" if experiment.training.supervised else ""
+    said = f"{Path.cwd()}\n{experiment.data.model_dump_json()}{labels}"
     return cache_root() / "layouts" / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.json"
 
 

@@ -49,10 +49,11 @@ def check_continues(run: Run, loaded: Loaded, dataset: Dataset, overridden: bool
             restore(made, loaded.experiment, saved[1])
         total = all_epochs(loaded.experiment) * made.steps_per_epoch
         if overridden and saved[0] >= total and memory.logged in (None, saved[0]):
-            done = saved[0] // made.steps_per_epoch
             asked = loaded.experiment.training.epochs
-            before = all_epochs(loaded.experiment) - asked
-            done -= before
+            if loaded.experiment.training.supervised:
+                hint = "a training with labels at its end is not gone on with; train a new run"
+                raise UserError(Problem("nothing would be trained: the run is complete", None, hint))
+            done = saved[0] // made.steps_per_epoch - (all_epochs(loaded.experiment) - asked)
             text = f"nothing would be trained: {done} epochs are done, and training.epochs is {asked}"
             hint = f"set training.epochs above {done}; what a finished run was trained with does not change"
             raise UserError(Problem(text, loaded.document.place(("training", "epochs")), hint))

@@ -71,7 +71,7 @@ def fitted(
         if not source:
             return state
         with blamed_on(loaded.document, ("training", "initialize_from")):
-            return initialized(state, source, root, progress.warn)
+            return initialized(state, source, root, progress.warn, dataset.features.classes)
 
     with stop_requests() as stop, names_kept(tracer):
         trainer = Trainer(loaded.experiment, dataset, run, progress, device, clock, tracer, start)

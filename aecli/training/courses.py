@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -60,12 +61,12 @@ class Courses:
         stage = self.stage(int(state.step))
         return self.made(None).entered(state, self.numbers(stage, 0)) if self.begins(int(state.step)) else state
 
-    def course(self, state: State, window: Window, seed: Any) -> Course:
+    def course(self, state: State, window: Callable[[], Window], seed: Any) -> Course:
         """What takes the next step; a stage that begins here is compiled for windows like this one."""
         stage = self.stage(int(state.step))
         if stage not in self.known:
-            began, made = time.perf_counter(), self.made(stage.part)
-            args = (state, window.data, window.order, seed, self.numbers(stage, 0), np.int32(0), np.int32(0))
+            began, made, like = time.perf_counter(), self.made(stage.part), window()
+            args = (state, like.data, like.order, seed, self.numbers(stage, 0), np.int32(0), np.int32(0))
             self.known[stage] = Course(stage, made, made.chunk.compiled(*args))
             self.clock.compile_seconds += time.perf_counter() - began
         return self.known[stage]

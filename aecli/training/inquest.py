@@ -60,6 +60,8 @@ class Inquest:
         share = len(self._rows(int(state.step))) / self.program.rows
         after = self._run(state._replace(sums=jax.tree.map(jnp.zeros_like, state.sums)), window, 1)
         names = after.sums if self.program.part is None else ["loss"]
+        if self.program.part == "labels":
+            share = float(after.sums["labelled"]) or 1.0
         return {name: float(after.sums[name]) / share for name in names if name not in BESIDES}
 
     def _losses(self, state: State, window: Window) -> np.ndarray:

@@ -16,7 +16,7 @@ import numpy as np
 from aecli.config.numbers import numbers_of, values_at_end
 from aecli.config.problems import DivergedError, Problem
 from aecli.data.dataset import Dataset
-from aecli.data.supervision import trained_rows
+from aecli.data.supervision import any_class, trained_rows
 from aecli.experiment import Experiment
 from aecli.model.forward import Weights
 from aecli.runs.events import Events
@@ -77,6 +77,8 @@ class Trainer:
         rows, feed = trained_rows(dataset.train, classes), Resident if resident else Streamed
         self.feed: Feed = feed(self.courses.opening, rows, self.seed, put)
         validation = dataset.validation
+        if classes and validation is not None and not any_class(validation, classes):
+            progress.warn("no validation row has a class that training has: the last checkpoint is the best")
         self.held = None if validation is None else Held(self.program, trained_rows(validation, classes), put, resident)
         self.put, self.watch = put, watch or Watch()
         self.stop, self.pace = StopRequest(), Pace()
@@ -134,8 +136,6 @@ class Trainer:
             if memory.logged not in (None, step) and step % self.program.steps_per_epoch == 0:  # stopped in between
                 memory = self._end_of_epoch(state, memory, log, events, saver)
             while (step := int(state.step)) < self.total and not memory.should_stop(training.stop_early):
-                if self.courses.begins(step):
-                    state, memory = self.courses.entered(state), memory.anew()
                 state, memory = self._epoch(state, memory, windows, log, saver)
                 memory = self._end_of_epoch(state, memory, log, events, saver)
                 self.clock.train_seconds = time.perf_counter() - began
@@ -146,7 +146,7 @@ class Trainer:
         return Saver(self.run.checkpoints, self.retention.spared, log.sync, self.progress.warn, self.program.copied)
 
     def _course(self, state: State) -> Course:
-        return self.courses.course(state, self.feed.first(), self.seed)
+        return self.courses.course(state, self.feed.first, self.seed)
 
     def _epoch(
         self, state: State, memory: Memory, windows: Iterator[Window], log: Metrics, saver: Saver
@@ -163,6 +163,8 @@ class Trainer:
                 self._checked(saver.check)
                 self.watch.at(step)
                 count = min(self.pace.length, window.stop - step, self.watch.room(step) or self.pace.length)
+                if self.courses.begins(step):  # what is saved before a stage's first step is the end of the one before
+                    state, memory = self.courses.entered(state), memory.anew()
                 before = self.program.copied(state) if self.looking else None
                 state = self._steps(course, state, window, count, memory.halvings)
                 if int(state.bad) >= 0:

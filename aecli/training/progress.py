@@ -33,6 +33,6 @@ class Silent:
 
 def line_of(epoch: int, epochs: int, measured: dict[str, float]) -> str:
     """One line on an epoch."""
-    told = ((name, value) for name, value in measured.items() if name.endswith("/loss") or name.startswith("pretrain/"))
-    shown = [f"{name} {value:.6g}" for name, value in told]
+    names = (name for name in measured if name.endswith(("/loss", "/error")) or "/layer_" in name)
+    shown = [f"{name} {measured[name]:.6g}" for name in names]
     return f"epoch {epoch}/{epochs}  " + "  ".join(shown)

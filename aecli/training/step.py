@@ -100,7 +100,14 @@ class Steps:
     def _terms(self, state: State, parameters: Any, x: Any, mask: Bool[Array, " batch"], seed: Any, numbers: Numbers):
         found, variables = self._each(state, parameters, x, mask, seed, numbers)
         means = dict.fromkeys(self.names, jnp.float32(0)) | mean_terms(found, mask)
-        return means["loss"], (means, variables)
+        return self._minimised(means), (means, variables)
+
+    def _minimised(self, means: dict[str, Any]) -> Float[Array, ""]:
+        """A batch's loss: with labels the mean over its rows that have one, however few they are."""
+        if self.part != "labels":
+            return means["loss"]
+        share = means["labelled"]
+        return means["loss"] / jnp.where(share > 0, share, 1)
 
     def losses(
         self,
@@ -141,6 +148,8 @@ class Steps:
                     for old, new in ((state.parameters, parameters), (state.optimizer, optimizer))
                 )
             average = self._averaged(state, parameters, values, numbers)
+            if average and (self.part is not None or self.autoencoder.layout.classes):
+                average = self._of_part(state.average, average)
         share = jnp.sum(mask) / self.rows
         return State(
             parameters=parameters,  # pyright: ignore[reportArgumentType]

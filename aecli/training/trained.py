@@ -165,7 +165,8 @@ class Trained:
 
 
 def open_trained(run: Run, which: str = "best", warn: Callable[[str], None] | None = None) -> Trained:
-    """The autoencoder of a run: `which` is best (by validation loss, else the last), last, or a step.
+    """The autoencoder of a run: `which` is best (by validation loss, or error where labels
+    come last; else the last), last, or a step.
 
     UserError where there is none yet; DamagedError where a file of it is not what was written.
     """

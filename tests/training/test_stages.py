@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 
 import jax
 import jax.numpy as jnp
@@ -15,8 +17,10 @@ from aecli.config.problems import UserError
 from aecli.experiment import load
 from aecli.model.greedy import trains
 from aecli.training import checkpoint
+from aecli.training.courses import Courses
 from aecli.training.program import program
 from aecli.training.stages import Stage, all_epochs, numbers_in, stage_at, stages
+from aecli.training.stopping import StoppedError
 from tests.helpers import SHAPE, experiment, images
 
 PRETRAIN = {"kind": "greedy", "epochs": 2, "corruption": {"kind": "masking", "rate": 0.1}}
@@ -127,3 +131,32 @@ def test_what_cannot_be_stacked_is_refused(change, words):
         text["training"] = {"pretrain": "greedy"}
     with pytest.raises(UserError, match=words):
         load(text)
+
+
+@pytest.mark.parametrize("part", [1, None, "labels"])
+def test_a_signal_at_the_beginning_of_a_stage_changes_nothing(tmp_path, monkeypatch, part):
+    """While the next stage is compiled, say: what is saved then is the end of the stage before."""
+    training = {
+        **TRAINING, "epochs": 1, "supervised": {"epochs": 1}, "pretrain": {**PRETRAIN, "epochs": 1},
+        "checkpoint": {"every": 1, "keep": 9},
+    }  # fmt: skip
+    config = {"data": {"source": "digits"}, "model": MODEL, "training": training, "name": "s"}
+    whole = aecli.train(config, output=tmp_path / "whole", figures=False).path
+    course, signalled = Courses.course, []
+
+    def interrupted(self, state, *rest):
+        if self.stage(int(state.step)).part == part and not signalled:
+            signalled.append(int(state.step))
+            os.kill(os.getpid(), signal.SIGTERM)
+        return course(self, state, *rest)
+
+    monkeypatch.setattr(Courses, "course", interrupted)
+    with pytest.raises(StoppedError):
+        aecli.train(config, output=tmp_path / "stopped", figures=False)
+    (run,) = (tmp_path / "stopped" / "s").iterdir()
+    assert signalled[0] in checkpoint.steps(run / "checkpoints")
+    aecli.resume(str(run))
+    for path in sorted((whole / "checkpoints").rglob("*")):
+        if path.is_file():
+            assert (run / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
+    assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()

@@ -19,6 +19,8 @@ from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.model.labels import label_terms
 from aecli.training import checkpoint
+from aecli.training.program import program
+from aecli.training.stages import numbers_in, stages
 from tests.cli.command import done, refused
 from tests.helpers import SHAPE, experiment, images
 
@@ -168,6 +170,52 @@ def test_a_resume_trains_on_with_labels_alone_and_changes_no_other_stage():
     run = done("train", "c.yaml").out.strip()
     assert "a resumed run cannot change `training.epochs`" in refused("resume", run, "training.epochs=2")
     assert "cannot change `training.supervised`" in refused("resume", run, "training.supervised=none")
+
+
+def test_a_trained_autoencoder_gets_a_classifier_and_one_with_a_classifier_starts_another_without(tmp_path, run):
+    plain = {**CONFIG, "training": {name: value for name, value in TRAINING.items() if name != "supervised"}}
+    first = aecli.train(plain, output=tmp_path / "a").path
+    later = {**TRAINING, "epochs": 0, "supervised": {"epochs": 1}, "initialize_from": str(first)}
+    fine = aecli.train({**CONFIG, "training": later}, output=tmp_path / "b")
+    kernel = "parameters.decoder.last.kernel"
+    last = checkpoint.load(first / "checkpoints", max(checkpoint.steps(first / "checkpoints")))[0]
+    np.testing.assert_array_equal(states(fine.path)[-1][kernel], last[kernel])
+    back = {**plain["training"], "epochs": 0, "initialize_from": str(run)}
+    assert (
+        "parameters.classifier.kernel" not in states(aecli.train({**plain, "training": back}, output=tmp_path).path)[0]
+    )
+    same = {**TRAINING, "epochs": 0, "supervised": {"epochs": 1}, "initialize_from": str(run)}
+    assert (
+        aecli.train({**CONFIG, "training": same}, output=tmp_path / "c").evaluate(metrics=["classification"])[
+            "metrics"
+        ]["error"]
+        < 0.15
+    )  # the other's classifier
+
+
+def test_a_batch_counts_its_labelled_rows_alone():
+    """The gradient of a batch of which half is unlabelled is that of the other half."""
+    config = experiment(
+        model=MODEL, training={"supervised": {"epochs": 1}, "optimizer": {"kind": "sgd"}, "batch_size": 8}
+    )
+    made = program(config, Layout(SHAPE, classes=3), 8, "labels")
+    numbers = numbers_in(stages(config, 1)[-1], config, 1)
+    x = images(8).reshape(8, -1)
+    y = np.array([0, 1, 2, 0, 1, 2, 0, 1], np.float32)
+    state = made.init(np.uint32(0), numbers)
+
+    def moved(classes, rows):
+        data = np.concatenate([x, classes[:, None]], axis=1).astype(np.float32)
+        after = made.one_step(state, data, np.array(rows, np.int32), np.uint32(0), numbers)
+        return after.parameters["classifier"]["kernel"] - state.parameters["classifier"]["kernel"]
+
+    half = np.where(np.arange(8) < 4, y, -1)
+    np.testing.assert_allclose(moved(half, range(8)), moved(y, [0, 1, 2, 3, -1, -1, -1, -1]), rtol=1e-5, atol=1e-8)
+
+
+def test_labels_that_came_as_text_are_matched():
+    assert class_numbers(np.array(["true", "False", "maybe"]), ("False", "True")).tolist() == [1, 0, -1]
+    assert class_numbers(np.array(["1.0", "2", "x", "01"]), ("1", "2")).tolist() == [0, 1, -1, -1]
 
 
 def test_fractions_are_no_classes(tmp_path):

@@ -46,6 +46,8 @@ def draft(source: str, overrides: list[str] | None = None, config: str = "config
         where, known = blame(early.document, ("data", "source")), early.document.spots
         raise error.at(lambda p: where(p) if p.key in known else p.place) from None
     made = choices(found)
+    if any(word.startswith("training.supervised") and not word.endswith("=none") for word in asked):
+        made.pop("training.stop_early", None)  # it would end the training before its labels' turn
     loaded = load(_nested(made, given), asked)
     text = render(loaded.document.value, made, _head(found, made, config))
     check_same(text, loaded.experiment, config)
