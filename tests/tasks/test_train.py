@@ -305,11 +305,11 @@ def test_a_signal_within_validation_loses_nothing(epoch, monkeypatch):
 
     whole, seen, real = quick(), [], Held.validate
 
-    def validate(self, weights, seed, between=lambda: None):
+    def validate(self, weights, seed, between=lambda: None, made=None):
         seen.append(seed)
         if len(seen) == epoch:
             Stopping(0).advance(0, 0, "")
-        return real(self, weights, seed, between)
+        return real(self, weights, seed, between, made)
 
     with monkeypatch.context() as patch:
         patch.setattr(Held, "validate", validate)

@@ -20,8 +20,8 @@ CHUNK = 64  # steps between looks at a signal, as there
 KEPT = "kept"  # takes its programs from the cache, as every training but the first does; other variants are precisions
 
 
-def experiment(work, precision: str) -> Experiment:
-    """The workload as a config."""
+def experiment(work, precision: str | None = None) -> Experiment:
+    """The workload as a config, in its own precision where no other is asked for."""
     encoder = {"kind": work.kind, {"mlp": "widths", "conv": "channels"}[work.kind]: list(work.layers)}
     bottleneck = {"kind": "gaussian" if work.variational else "dense", "size": work.code}
     penalties = [{"kind": "contractive", "method": "exact", "weight": work.contractive}] if work.contractive else []
@@ -31,7 +31,7 @@ def experiment(work, precision: str) -> Experiment:
         "objective": {"reconstruction": "bernoulli" if work.variational else "squared_error", "penalties": penalties},
         "training": {
             "batch_size": work.batch, "optimizer": {"kind": "adam", "learning_rate": work.rate},
-            "precision": precision, "epochs": 1000,
+            "precision": precision or ("bfloat16" if work.narrow else "float32"), "epochs": 1000,
         },
     })  # fmt: skip
 
@@ -65,7 +65,7 @@ def started(parameters: dict, drawn: Kernels) -> dict:
 class Training:
     """The compiled chunk, called again and again; an epoch's sums give the loss between any two steps of it."""
 
-    def __init__(self, work, rows: np.ndarray, seed: int, precision: str):
+    def __init__(self, work, rows: np.ndarray, seed: int, precision: str | None):
         config = experiment(work, precision)
         self.made: Program = program(config, work.shape, len(rows))
         self.numbers, self.seed = numbers_of(config, 1), jnp.uint32(seed)
@@ -104,5 +104,4 @@ class Training:
 def prepare(work, rows: np.ndarray, variant: str, seed: int) -> Callable[[int], float]:
     if variant == KEPT:
         use_cache()
-    usual = "bfloat16" if work.narrow else "float32"
-    return Training(work, rows, seed, usual if variant in ("", KEPT) else variant).train
+    return Training(work, rows, seed, None if variant in ("", KEPT) else variant).train
