@@ -80,7 +80,30 @@ model: {encoder: {widths: [4]}, bottleneck: {kind: dense, size: 1, activation: s
 training: {epochs: 2, batch_size: 16, optimizer: rmsprop}
 evaluation: {metrics: [reconstruction, representation]}
 """
-SEEDS = (DENSE, GAUSSIAN, CONV, RESNET, ROLL, TABLE)
+STACKED = """
+data: {source: digits}
+model: {encoder: {widths: [8], activation: sigmoid, tied: true}, bottleneck: {kind: batch_top_k, size: 6, k: 2}}
+training:
+  epochs: 1
+  batch_size: 512
+  pretrain: {kind: greedy, epochs: 1, corruption: {kind: masking, rate: 0.2}}
+  supervised: {epochs: 1}
+evaluation: {metrics: [classification, jacobian, sparsity]}
+"""
+SPARSE = """
+data: {source: digits}
+model:
+  encoder: {widths: []}
+  bottleneck: {kind: jump_relu, size: 8, threshold: 0.1, bandwidth: 0.1}
+  decoder: {kind: unit_norm}
+objective:
+  penalties:
+    - {kind: code_l0, weight: 1e-3}
+    - {kind: revival, weight: 0.1, units: 4}
+    - {kind: contractive_hessian, weight: 0.1, sigma: 0.1, samples: 1, method: probes}
+training: {epochs: 1, batch_size: 512}
+"""
+SEEDS = (DENSE, GAUSSIAN, CONV, RESNET, ROLL, TABLE, STACKED, SPARSE)
 WORDS = (
     "digits", "swiss-roll", "two-spirals", "people.csv", "mnist", "nothing.csv", ".", "config.yaml", "mlp", "conv",
     "resnet", "mirror", "dense", "gaussian", "bernoulli", "squared_error", "standard", "log1p", "minmax", "static",
