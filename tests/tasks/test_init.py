@@ -284,7 +284,8 @@ def test_names_of_runs(source, name):
     assert run_name(source) == name
 
 
-TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn")), max_size=20)
+# A byte-order mark within a text is refused by the reader of configs, and so by init, by name.
+TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs", "Cn"), exclude_characters="\ufeff"), max_size=20)
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**62), 2**62) | TEXT | st.floats(1e-9, 1e9),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import jax.numpy as jnp
@@ -79,5 +80,6 @@ def test_one_trace_serves_shapes_and_loop():
         traced.append(1)
         return a * w
 
-    Looped(counted, BATCH, "counted")(np.float32(2), np.ones((20, 3), np.float32))
+    # A name that no earlier run of the tests has left a program under.
+    Looped(counted, BATCH, f"counted {os.urandom(8).hex()}")(np.float32(2), np.ones((20, 3), np.float32))
     assert len(traced) == 1
