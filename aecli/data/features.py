@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from jaxtyping import Float, Float32, Shaped
 
+MANY = 10_000  # classes, at most
 CHUNK = 2**16  # values transformed at a time: what is in between, float64 or an index, stays in a processor's cache
 
 
@@ -213,7 +214,7 @@ class Features:
             "constant_columns": tuple(fields["constant_columns"]),
             "fields": tuple(Field(**{**f, "values": tuple(f["values"])}) for f in known) if known else None,
             "profile": Profile.from_dict(profile) if profile else None,
-            "classes": tuple(fields.get("classes", ())),
+            "classes": _classes(fields.get("classes", [])),
         }  # fmt: skip
         found = cls(**{**fields, **arrays, **rest})
         check_credible(found)
@@ -233,3 +234,12 @@ class Features:
         where = np.argwhere(bad.reshape(-1, *self.shape))
         named = cells(u.reshape(-1, *self.shape), where, self.columns, rows.start)
         raise UserError(Problem(f"{what}: {named}", place, f"{hint} ({COUNTED})"))
+
+
+def _classes(found: Any) -> tuple[str, ...]:
+    """Names of classes as they were kept; ValueError for anything else."""
+    if not isinstance(found, list) or len(found) > MANY or not all(isinstance(name, str) for name in found):
+        raise ValueError("the classes are no list of names")
+    if len(set(found)) < len(found):
+        raise ValueError("a class is named twice")
+    return tuple(found)

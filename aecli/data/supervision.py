@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aecli.config.problems import Problem, UserError
+from aecli.data.features import MANY
 from aecli.data.labels import labelled
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from aecli.config.problems import Place
     from aecli.data.dataset import Dataset, Split
 
-MANY = 10_000  # classes, at most
 NONE = -1  # the number of a row without a label, or of one that training did not have
 
 

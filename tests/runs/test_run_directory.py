@@ -158,12 +158,16 @@ def test_a_lock_held_by_another_process_is_told_and_ends_with_it(tmp_path, end):
         pass
 
 
-def test_who_only_looks_whether_a_run_is_in_use_is_waited_for(tmp_path):
+def test_who_only_looks_whether_a_run_is_in_use_is_waited_for(tmp_path, monkeypatch):
     run = Run.create(tmp_path, "a", "", {})
     with run.locked():
         pass
     with (run.path / ".lock").open() as file:
         fcntl.flock(file, fcntl.LOCK_SH)
+        with monkeypatch.context() as patch:
+            patch.setattr(run_module, "_WAITS", ())
+            with pytest.raises(UserError, match="in use"), run.locked():
+                pass
         timer = threading.Timer(0.05, fcntl.flock, (file, fcntl.LOCK_UN))
         timer.start()
         with run.locked():

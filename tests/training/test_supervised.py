@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import jax
@@ -211,6 +212,16 @@ def test_a_batch_counts_its_labelled_rows_alone():
 
     half = np.where(np.arange(8) < 4, y, -1)
     np.testing.assert_allclose(moved(half, range(8)), moved(y, [0, 1, 2, 3, -1, -1, -1, -1]), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("classes", ["abc", [1, 2], ["a", None], [{}], ["a", "a"], {"a": 1}, None, ["a"] * 20_000])
+def test_classes_of_a_run_from_a_stranger_are_names_or_damage(tmp_path, run, classes):
+    copy = Path(shutil.copytree(run, tmp_path / "run"))
+    record = json.loads((copy / "run.json").read_text())
+    (copy / "run.json").write_text(json.dumps({**record, "files": None}))
+    features = json.loads((copy / "features.json").read_text())
+    (copy / "features.json").write_text(json.dumps({**features, "classes": classes}))
+    assert "features.json: damaged" in refused("eval", copy, "--metrics", "classification", code=4)
 
 
 def test_labels_that_came_as_text_are_matched():
