@@ -132,6 +132,15 @@ class Training(Spec):
     device: Literal["auto", "cpu", "gpu", "tpu"] = "auto"
 
 
+class Probe(Spec):
+    """The logistic regression that reads the labels from the codes."""
+
+    scale: Literal["unit", "code"] = Field(
+        default="unit", description="unit: each of mean 0 and variance 1; code: all of them divided by one number"
+    )
+    C: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="over what L2 is divided, as in scikit-learn")
+
+
 class Evaluation(Spec):
     """What is measured while training and after it."""
 
@@ -139,6 +148,7 @@ class Evaluation(Spec):
     metrics: Annotated[tuple[MetricGroup, ...], LIST] = Field(
         default=("reconstruction",), description="groups measured at the end"
     )
+    probe: Probe = Probe()
 
 
 class Anomaly(Spec):

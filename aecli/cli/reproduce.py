@@ -122,8 +122,8 @@ def _shown(found: Reproduced) -> None:
             (one.expected.text, number(one.obtained) + spread + against, "holds" if one.holds else "DOES NOT HOLD")
         )
     say(table(rows, ("expected", "obtained", "")))
-    for run in found.runs:
-        say(f"  {run}")
+    for path in (*found.runs, *([found.figure] if found.figure else [])):
+        say(f"  {path}")
 
 
 def _ended(found: list[Reproduced], failed: list[str]) -> None:

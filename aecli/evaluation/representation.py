@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import math
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int
 
 from aecli.data.labels import labelled
 from aecli.evaluation import sample as sampling
 from aecli.evaluation.metric import Measured, Metric, share_metric
 from aecli.evaluation.moments import rows_of_block
+from aecli.evaluation.probe import SEED, Codes, Labels, linear_probe, warnings_as_notes
 from aecli.evaluation.sample import Sample
 
 if TYPE_CHECKING:
@@ -22,14 +20,9 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 NEIGHBOURS = 10
-ITERATIONS = 1000  # of the probe's solver, at most
 STARTS = 10  # of k-means
 OF_TRAINING = "linear_probe_accuracy and knn_accuracy"
 FITTED = f"{OF_TRAINING} are of the rows they were fitted on"
-SEED = 0  # not the run's: runs that differ in their seed are measured alike
-
-Codes = Float[np.ndarray, "rows size"]
-Labels = Shaped[np.ndarray, " rows"]
 
 
 class Representation:
@@ -71,7 +64,8 @@ class Representation:
         notes += remarks
         metrics: dict[str, Metric] = {}
         if known is not None:
-            metrics["linear_probe_accuracy"] = linear_probe(*known, codes, labels, notes)
+            probe = self.trained.experiment.evaluation.probe
+            metrics["linear_probe_accuracy"] = linear_probe(probe, *known, codes, labels, notes)
             metrics["knn_accuracy"] = nearest_neighbours(*known, codes, labels)
         return Measured(metrics | clusters(codes, labels, notes), notes)
 
@@ -102,20 +96,6 @@ def no_classes(labels: Labels | None) -> str | None:
     return "are all of one class" if len(np.unique(np.asarray(labels))) < 2 else None
 
 
-def linear_probe(known: Codes, classes: Labels, codes: Codes, labels: Labels, notes: list[str]) -> Metric:
-    """Accuracy of a multinomial logistic regression (L2, C = 1); training codes of mean 0 and variance 1."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.preprocessing import StandardScaler
-
-    scaler = StandardScaler().fit(known.astype(np.float64))
-    probe = LogisticRegression(max_iter=ITERATIONS, random_state=SEED)
-    with _warnings_as_notes("linear_probe_accuracy", notes):
-        probe.fit(scaler.transform(known.astype(np.float64)), classes)
-    predicted = probe.predict(scaler.transform(codes.astype(np.float64)))
-    unit = "share of rows, logistic regression on standardised training codes"
-    return share_metric(int(np.sum(predicted == labels)), len(labels), unit)
-
-
 def nearest_neighbours(known: Codes, classes: Labels, codes: Codes, labels: Labels) -> Metric:
     """Accuracy of a vote among the nearest training codes (Euclidean, equal weights)."""
     from sklearn.neighbors import KNeighborsClassifier
@@ -139,7 +119,7 @@ def clusters(codes: Codes, labels: Labels, notes: list[str]) -> dict[str, Metric
     classes = np.unique(labels, return_inverse=True)[1]
     count = int(classes.max()) + 1
     means = KMeans(count, n_init=STARTS, random_state=SEED)  # pyright: ignore[reportArgumentType] (stub)
-    with _warnings_as_notes("kmeans", notes):
+    with warnings_as_notes("kmeans", notes):
         found = means.fit_predict(codes.astype(np.float64))
     table = contingency(found, classes, count)
     hits = int(table[linear_sum_assignment(table, maximize=True)].sum())
@@ -172,13 +152,3 @@ def _training_codes(trained: Trained) -> tuple[tuple[Codes, Labels] | None, list
     if not np.isfinite(codes).all():
         return None, [*notes, f"{OF_TRAINING} are left out: a training code is not finite"]
     return (codes, np.asarray(labels).astype(str)), notes
-
-
-@contextmanager
-def _warnings_as_notes(metric: str, notes: list[str]) -> Iterator[None]:
-    """What scikit-learn warns of (a solver that did not converge) is told with the result."""
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        yield
-    lines = (str(warning.message).splitlines()[0] for warning in caught)
-    notes.extend(dict.fromkeys(f"{metric}: {line}" for line in lines))

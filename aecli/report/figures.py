@@ -17,6 +17,7 @@ from aecli.report.jacobian import jacobian
 from aecli.report.manifold import manifold
 from aecli.report.reconstructions import reconstructions
 from aecli.report.samples import samples
+from aecli.report.variants import variants
 from aecli.report.weights import weights
 
 __all__ = [
@@ -32,5 +33,6 @@ __all__ = [
     "roc",
     "samples",
     "score_histogram",
+    "variants",
     "weights",
 ]

@@ -12,15 +12,21 @@ from aecli.evaluation.sample import spread
 from aecli.report import figures
 
 if TYPE_CHECKING:
+    from jaxtyping import Float
+
     from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
 
-def draw(trained: Trained, rows: Split, folder: Path, title: str) -> Path | None:
-    """jacobian.png, where the evaluation asks for `jacobian` and there is something to draw."""
+def values(trained: Trained, rows: Split) -> Float[np.ndarray, "rows values"] | None:
+    """Those of some rows' Jacobians, where the evaluation asks for `jacobian` and they are finite and not all zero."""
     if "jacobian" not in trained.experiment.evaluation.metrics:
         return None
-    values = singular_values(trained, np.asarray(rows.x[spread(len(rows), rows_for(trained))]))
-    if not np.isfinite(values).all() or not values.max() > 0:
-        return None
-    return figures.jacobian(values, folder / "jacobian.png", small=SMALL, title=title)
+    found = singular_values(trained, np.asarray(rows.x[spread(len(rows), rows_for(trained))]))
+    return found if np.isfinite(found).all() and found.max() > 0 else None
+
+
+def draw(trained: Trained, rows: Split, folder: Path, title: str) -> Path | None:
+    """jacobian.png, where there is something to draw."""
+    found = values(trained, rows)
+    return None if found is None else figures.jacobian(found, folder / "jacobian.png", small=SMALL, title=title)

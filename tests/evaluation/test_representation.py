@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics.cluster import contingency_matrix
 
-from aecli.evaluation import representation as module
+from aecli.evaluation import probe as module
 from aecli.evaluation.representation import Representation, clusters, contingency
 
 NAMES = ["linear_probe_accuracy", "knn_accuracy", "kmeans_accuracy", "kmeans_nmi"]

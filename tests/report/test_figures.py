@@ -92,11 +92,22 @@ def atlas(path, x, dead=0):
     return figures.atlas(x - 0.5, usage, np.stack([x[:3]] * 2), path)
 
 
+def variants(path, x, spectra=False, **kwargs):
+    """The numbers of three seeds by metric (a row of x each) and variant (a column)."""
+    numbers = {f"metric_{i}": {f"variant {j}": x[i, j] for j in range(x.shape[1])} for i in range(len(x))}
+    found = {f"variant {j}": np.logspace(0, -6, 30) for j in range(x.shape[1])} if spectra else None
+    return figures.variants(numbers, path, spectra=found, **kwargs)
+
+
 TEN = ["loss", "reconstruction", "rate", *(f"penalties.{i}.contractive" for i in range(7))]
 CONSTANT = np.column_stack([np.full(20, 0.1), np.arange(20.0)])
 HOLED = np.where(normals(30, 5) > 1, NAN, normals(30, 5))
 SCORES = np.exp(normals(400))
 CASES = {
+    "variants": (variants, uniform(2, 3, 3), {"spectra": True, "title": "a claim"}),
+    "variants, one number of one seed": (variants, uniform(1, 1, 1), {}),
+    "variants, nine of eight metrics": (variants, np.exp(9 * normals(8, 9, 2)), {}),
+    "variants, some not finite": (variants, np.where(normals(4, 3, 2) > 0, NAN, 1.0), {}),
     "curves": (curves, records(30, TEN[:3]), {"units": {"loss": "nats, mean over examples"}, "best": 7}),
     "curves, one epoch": (curves, records(1, ["loss"]), {}),
     "curves, ten terms": (curves, records(12, TEN), {}),

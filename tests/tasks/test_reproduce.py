@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -144,8 +145,12 @@ def test_variants_and_seeds_are_trained_and_their_means_compared(tmp_path):
             said.append(text)
 
     changes = ["data.split.test=0.2"]
-    found = reproduce(claim, changes, output=tmp_path / "out", progress=Told(), figures=False)
+    found = reproduce(claim, changes, output=tmp_path / "out", progress=Told())
     assert [one.holds for one in found.compared] == [True, False, False, True]
+    stamp = found.runs[0].name
+    assert found.figure == tmp_path / "out" / "t" / "linear" / f"variants-{stamp}.png"
+    assert found.figure.is_file()
+    assert found.to_dict()["figure"] == str(found.figure)
     assert not found.holds
     assert len(found.runs) == 4
     import json
@@ -183,6 +188,36 @@ def test_a_mean_over_fewer_seeds_is_none(tmp_path, monkeypatch):
     assert claim is not None
     found = reproduce(claim, output=tmp_path, progress=Silent(), figures=False)
     assert [one.holds for one in found.compared] == [True, False]
+    assert found.figure is None
+
+
+def test_the_figure_shows_what_is_expected_of_each_variant_and_the_jacobians_of_those_that_measure_it(
+    tmp_path, monkeypatch
+):
+    from aecli.report import figures
+    from aecli.tasks.reproduce import picture
+    from aecli.tasks.train import train
+
+    head = (
+        "# claim: 2\n# variant: a seed=1\n# variant: b seed=2\n# expect: a.loss < b.jacobian_norm\n# expect: b.loss > 0"
+    )
+    claim = claim_of(recipe_of(tmp_path, head))
+    assert claim is not None
+    drawn: list = []
+    monkeypatch.setattr(figures, "variants", lambda numbers, path, **more: drawn.append((numbers, more)) or path)
+    runs = {}
+    for name, groups in (("a", "[jacobian]"), ("b", "[reconstruction]")):
+        changes = ["data.split.test=0.2", f"evaluation.metrics={groups}", f"name=t/{name}"]
+        runs[name] = train(claim.recipe.path, changes, output=tmp_path, progress=Silent(), figures=False).run.path
+    found = {"a.loss": [1.0, 2.0], "b.loss": [math.nan] * 2, "b.jacobian_norm": [3.0, 4.0], "a.other": [5.0, 5.0]}
+    picture.draw(claim, found, runs)
+    ((numbers, more),) = drawn
+    assert {m: {n: list(v) for n, v in each.items() if n == "a" or m != "loss"} for m, each in numbers.items()} == {
+        "loss": {"a": [1.0, 2.0]},
+        "jacobian_norm": {"b": [3.0, 4.0]},
+    }
+    assert list(more["spectra"]) == ["a"]
+    assert (np.diff(more["spectra"]["a"]) <= 0).all()
 
 
 def test_claims_are_chosen_by_name_by_last_part_and_by_number():

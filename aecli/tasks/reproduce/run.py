@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aecli.config.problems import Problem, UserError
+from aecli.tasks.reproduce import picture
 from aecli.tasks.reproduce.claim import Claim, Variant
 from aecli.tasks.reproduce.expectation import Expectation
 from aecli.tasks.train import train
@@ -36,12 +37,13 @@ class Compared:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """A claim, its runs, and each expectation beside what was obtained."""
+    """A claim, its runs, each expectation beside what was obtained, and the figure of its variants."""
 
     claim: Claim
     runs: tuple[Path, ...]
     compared: tuple[Compared, ...]
     seconds: float
+    figure: Path | None
 
     @property
     def holds(self) -> bool:
@@ -53,6 +55,7 @@ class Reproduced:
         return {
             "name": self.claim.recipe.name, "claim": self.claim.number, "statement": self.claim.recipe.purpose,
             "holds": self.holds, "seconds": round(self.seconds, 2), "runs": [str(run) for run in self.runs],
+            "figure": None if self.figure is None else str(self.figure),
             "expectations": [one.to_dict() for one in self.compared],
         }  # fmt: skip
 
@@ -73,7 +76,9 @@ def reproduce(
     if claim.seeds > 1 and any(word.startswith("seed=") for word in overrides or []):
         text = f"{claim.recipe.name} is of the mean over {claim.seeds} seeds, and seed= would make them one"
         raise UserError(Problem(text, None, "leave it out, or train the recipe: aecli train"))
-    began, runs = time.perf_counter(), []
+    began = time.perf_counter()
+    runs: list[Path] = []
+    first: dict[str, Path] = {}
     found: dict[str, list[float]] = {}
     for variant in claim.variants:
         for seed in range(claim.seeds):
@@ -81,13 +86,15 @@ def reproduce(
             changes = [*_own(claim, variant, seed), *(overrides or [])]
             result = train(claim.recipe.path, changes, output=output, progress=progress, figures=figures and not seed)
             runs.append(result.run.path)
+            first.setdefault(variant.name, result.run.path)
             for name, value in result.metrics.items():
                 found.setdefault(_named(variant, name), []).append(math.nan if value is None else float(value))
     seconds = time.perf_counter() - began
     means = {n: statistics.fmean(each) if len(each) == claim.seeds else math.nan for n, each in found.items()}
     values = means | {SECONDS: seconds}
     compared = tuple(_compared(expected, values, found) for expected in claim.expectations)
-    return Reproduced(claim, tuple(runs), compared, seconds)
+    figure = picture.draw(claim, found, first) if figures else None
+    return Reproduced(claim, tuple(runs), compared, seconds, figure)
 
 
 def _own(claim: Claim, variant: Variant, seed: int) -> list[str]:

@@ -1,0 +1,52 @@
+"""A claim's variants in one figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from aecli.tasks.reproduce.claim import Claim
+
+if TYPE_CHECKING:
+    from jaxtyping import Float
+
+MOST = 8  # panels of numbers
+
+
+def draw(claim: Claim, found: Mapping[str, Sequence[float]], runs: Mapping[str, Path]) -> Path | None:
+    """variants-STAMP.png over the variants' directories: what the claim expects something of, by variant.
+
+    `found`: VARIANT.metric -> a number of each seed; `runs`: each variant's first run, the first of which gives the
+    stamp. None without variants.
+    """
+    names = [variant.name for variant in claim.variants if variant.name]
+    metrics = _metrics(claim)
+    numbers = {m: {n: found[f"{n}.{m}"] for n in names if f"{n}.{m}" in found} for m in metrics}
+    numbers = {metric: each for metric, each in numbers.items() if any(np.isfinite(v).any() for v in each.values())}
+    if not names or not numbers:
+        return None
+    from aecli.report import figures
+
+    spectra = {name: values for name in names if (values := _spectrum(runs[name])) is not None}
+    first = runs[names[0]]
+    path = first.parent.parent / f"variants-{first.name}.png"
+    return figures.variants(numbers, path, spectra=spectra, title=claim.recipe.name)
+
+
+def _metrics(claim: Claim) -> list[str]:
+    """Those that its expectations name, in their order."""
+    sides = (name.split(".", 1)[1] for one in claim.expectations for name in one.names() if "." in name)
+    return list(dict.fromkeys(sides))[:MOST]
+
+
+def _spectrum(run: Path) -> Float[np.ndarray, " values"] | None:
+    """The mean singular values of the Jacobian, of a run that measures them."""
+    from aecli.api import open_run
+    from aecli.tasks import spectrum
+
+    trained = open_run(run).trained
+    values = spectrum.values(trained, trained.split()[1])
+    return None if values is None else values.mean(axis=0)
