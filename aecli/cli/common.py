@@ -104,7 +104,8 @@ class Reporter:
 
     def __init__(self, quiet: bool):
         self.quiet = quiet
-        self.began = self.last = time.monotonic()
+        self.last = time.monotonic()
+        self.began, self.first, self.done = self.last, 0, -1
         self.bar: Any = None
         self.task: Any = None
 
@@ -129,14 +130,19 @@ class Reporter:
             self.bar.stop()
 
     def advance(self, done: int, total: int, text: str) -> None:
-        """Called between chunks of steps."""
+        """Called between chunks of steps: of one training after the other, of which each may be a resumed one."""
         now = time.monotonic()
+        if self.done < 0 or done < self.done:
+            self.began, self.first = now, done
+            if self.bar:
+                self.bar.reset(self.task)
+        self.done = done
         if self.bar:
             self.bar.update(self.task, completed=done, total=total, description=harmless(text))
         elif not self.quiet and now - self.last >= self.SECONDS:
             self.last = now
-            rate = done / max(now - self.began, 1e-9)
-            note(f"{text}  step {done}/{total}  {rate:.0f} steps/s")
+            pace = f"  {(done - self.first) / (now - self.began):.0f} steps/s" if now > self.began else ""
+            note(f"{text}  step {done}/{total}{pace}")
 
     def say(self, text: str) -> None:
         """An epoch's line, or a notice; on a plain log epochs come every few seconds at most."""

@@ -141,15 +141,9 @@ class Steps:
             before = unnested(state.optimizer, jax.eval_shape(rule.init, state.parameters))
             updates, optimizer = rule.update(slope, before, state.parameters)
             parameters = self.autoencoder.kept(optax.apply_updates(state.parameters, updates))  # pyright: ignore
-            optimizer = nested(optimizer)
-            if self.part is not None or self.autoencoder.layout.classes:
-                parameters, optimizer = (
-                    self._of_part(old, new)
-                    for old, new in ((state.parameters, parameters), (state.optimizer, optimizer))
-                )
-            average = self._averaged(state, parameters, values, numbers)
-            if average and (self.part is not None or self.autoencoder.layout.classes):
-                average = self._of_part(state.average, average)
+            parameters = self._of_part(state.parameters, parameters)
+            optimizer = self._of_part(state.optimizer, nested(optimizer))
+            average = self._of_part(state.average, self._averaged(state, parameters, values, numbers))
         share = jnp.sum(mask) / self.rows
         return State(
             parameters=parameters,  # pyright: ignore[reportArgumentType]
@@ -163,6 +157,8 @@ class Steps:
 
     def _of_part(self, old: Any, new: Any) -> Any:
         """The new leaves of parameters, or of what the optimiser keeps of them, that are the part's; else the old."""
+        if self.part is None and not self.autoencoder.layout.classes:
+            return new  # every parameter is
 
         def chosen(path: Any, before: Any, after: Any) -> Any:
             names = tuple(str(key.key) for key in path)
