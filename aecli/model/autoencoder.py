@@ -12,6 +12,7 @@ from flax import nnx
 from jaxtyping import Array, Bool, Float, Key
 
 from aecli.layout import HIDDEN, UNKNOWN, Layout, layout_of
+from aecli.model.bottlenecks.bottleneck import Given
 from aecli.model.bottlenecks.code import Code
 from aecli.model.forward import Pass, Weights
 from aecli.model.mixed import Columns
@@ -184,7 +185,7 @@ class Autoencoder:
         """b applied to what the head gives."""
         numbers = weights.numbers.get("model", {}).get("bottleneck", {})
         with jax.named_scope("bottleneck"):
-            return self.model.bottleneck.code(h, key, numbers, dict(modules.bottleneck.items()), mode)
+            return self.model.bottleneck.code(h, Given(numbers, dict(modules.bottleneck.items()), mode, key))
 
     def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
         with jax.named_scope("decoder"):

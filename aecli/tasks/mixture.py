@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 COMPONENTS = 10  # Ghosh et al. 2020, sec. 4
 MOST_ROWS = 10_000  # that it is fitted to
+WORK = 1e10  # multiplications of one iteration, about: a second
 FILE = "mixture.npz"
 
 
@@ -51,7 +52,8 @@ def fit(
 
     Fitted in units of each code's standard deviation, so that its regularisation (1e-6) means the same for
     every scale, and to at most 10,000 rows. Few rows get fewer components: each has two rows a unit of the
-    code at least. Source: the ex-post density estimation of Ghosh et al. 2020.
+    code at least; and so do wide codes, of 1000 units one: an iteration costs rows x components x units^2. Source: the
+    ex-post density estimation of Ghosh et al. 2020.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -61,7 +63,8 @@ def fit(
     codes = rng.permutation(codes, axis=0)[:MOST_ROWS].astype(np.float64)
     mean, spread = codes.mean(axis=0), codes.std(axis=0)
     spread[codes.max(axis=0) == codes.min(axis=0)] = 1.0
-    count = max(1, min(components, len(codes) // (2 * (codes.shape[1] + 1))))
+    rows, size = codes.shape
+    count = max(1, min(components, rows // (2 * (size + 1)), int(WORK / (rows * size**2))))
     mixture = GaussianMixture(count, random_state=0)
     # One thread: the products are small, and threads that wait for one another cost up to 20 times the work.
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, "blas"):

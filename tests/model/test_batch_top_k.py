@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from aecli.config.numbers import numbers_of
 from aecli.model.bottlenecks.batch_top_k import BatchTopK
+from aecli.model.bottlenecks.bottleneck import Given
 from aecli.model.networks.layers import Mode
 from aecli.training.program import program
 from tests.helpers import SHAPE, built, experiment, images
@@ -24,7 +25,7 @@ def test_a_batch_keeps_its_largest_units_and_padding_none():
     part = BatchTopK(size=6, k=1.5)
     padded = jnp.asarray(np.where(real[:, None], h, np.nan))
     own = nnx.Dict(part.own())
-    code = part.code(padded, None, K, own, Mode(train=True, mask=jnp.asarray(real)))
+    code = part.code(padded, Given(K, own, Mode(train=True, mask=jnp.asarray(real))))
     z = np.maximum(h[:5], 0)
     bar = np.sort(z.ravel())[::-1][7]  # 1.5 x 5 rows, rounded to the even 8
     np.testing.assert_array_equal(code.value[:5], np.where(z >= bar, z, 0))
@@ -37,7 +38,7 @@ def test_a_batch_keeps_its_largest_units_and_padding_none():
 def test_what_is_not_positive_is_never_kept_and_moves_no_threshold():
     part = BatchTopK(size=3, k=2.0)
     own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.7))})
-    code = part.code(-jnp.ones((4, 3)), None, {"k": jnp.float32(2)}, own, Mode(train=True))
+    code = part.code(-jnp.ones((4, 3)), Given({"k": jnp.float32(2)}, own, Mode(train=True)))
     assert not np.any(code.value)
     assert float(own["threshold"][...]) == np.float32(0.7)
 
@@ -46,7 +47,7 @@ def test_a_code_that_is_applied_keeps_what_reaches_the_threshold():
     part = BatchTopK(size=3)
     own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.5))})
     h = jnp.array([[0.4, 0.5, 0.6], [-1.0, 2.0, 0.1]])
-    code = part.code(h, jax.random.key(0), K, own, Mode())
+    code = part.code(h, Given(K, own, Mode(), jax.random.key(0)))
     np.testing.assert_array_equal(code.value, np.array([[0, 0.5, 0.6], [0, 2, 0]], np.float32))
     np.testing.assert_array_equal(code.mean, code.value)
     assert float(own["threshold"][...]) == 0.5

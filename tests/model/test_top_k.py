@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from pydantic import ValidationError
 
 from aecli.config.numbers import numbers_of, values_at
+from aecli.model.bottlenecks.bottleneck import Given
 from aecli.model.bottlenecks.largest import largest
 from aecli.model.bottlenecks.top_k import TopK
 from aecli.model.networks.layers import Mode
@@ -36,7 +37,7 @@ def test_exactly_the_k_largest_of_equals_the_first(h, k):
 def test_a_code_keeps_k_units_and_alpha_k_where_it_is_applied():
     part = TopK(size=9, k=2.0, alpha=1.6, activation="sigmoid")
     h = jnp.asarray(np.random.default_rng(0).normal(size=(20, 9)), jnp.float32)
-    code = part.code(h, jax.random.key(0), {"k": jnp.float32(2), "alpha": jnp.float32(1.6)}, {}, Mode())
+    code = part.code(h, Given({"k": jnp.float32(2), "alpha": jnp.float32(1.6)}, {}, Mode(), jax.random.key(0)))
     for z, count in ((code.value, 2), (code.mean, 3)):
         assert (np.count_nonzero(z, axis=1) == count).all()
         kept = np.asarray(z) != 0

@@ -208,7 +208,7 @@ def test_the_figure_shows_what_is_expected_of_each_variant_and_the_jacobians_of_
     runs = {}
     for name, groups in (("a", "[jacobian]"), ("b", "[reconstruction]")):
         changes = ["data.split.test=0.2", f"evaluation.metrics={groups}", f"name=t/{name}"]
-        runs[name] = train(claim.recipe.path, changes, output=tmp_path, progress=Silent(), figures=False).run.path
+        runs[name] = train(claim.recipe.path, changes, output=tmp_path, progress=Silent(), figures=False).run
     found = {"a.loss": [1.0, 2.0], "b.loss": [math.nan] * 2, "b.jacobian_norm": [3.0, 4.0], "a.other": [5.0, 5.0]}
     picture.draw(claim, found, runs)
     ((numbers, more),) = drawn

@@ -98,6 +98,15 @@ def test_few_or_equal_codes_still_make_a_mixture(codes):
     assert np.abs(z - codes.mean(axis=0)).max() < 6 * max(codes.std(), 0.01)
 
 
+def test_wide_codes_get_as_many_components_as_the_work_allows(monkeypatch):
+    codes = np.random.default_rng(0).normal(size=(400, 4))  # by rows 40 components
+    assert len(fit(codes).weights) == 10
+    monkeypatch.setattr(mixtures, "WORK", 3.5 * codes.size * 4)
+    assert len(fit(codes).weights) == 3
+    monkeypatch.setattr(mixtures, "WORK", 1.0)
+    assert len(fit(codes).weights) == 1
+
+
 def test_what_did_not_converge_is_said():
     rng = np.random.default_rng(0)
     said = []

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from aecli.config.numbers import Number, Schedule, Swept
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Bool, Float, Key
+    from jaxtyping import Array, Bool, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 STEP = 0.1  # of the threshold's running mean, as of batch norm's
 
@@ -54,14 +52,7 @@ class BatchTopK(Bottleneck):
 
         return {"threshold": nnx.BatchStat(jnp.zeros(()))}
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """`value` keeps the largest of the batch in training, and what reaches the threshold else, as `mean` does."""
         import jax
         import jax.numpy as jnp
@@ -69,15 +60,15 @@ class BatchTopK(Bottleneck):
         from aecli.model.bottlenecks.code import Code
 
         z = jax.nn.relu(h)
-        threshold = own["threshold"][...]
+        threshold = given.own["threshold"][...]
         mean = jnp.where(z >= threshold, z, 0)
-        if not mode.train:
+        if not given.mode.train:
             return Code(mean, mean, jnp.zeros_like(z))
-        real = jnp.ones(h.shape[0], bool) if mode.mask is None else mode.mask
-        kept = _kept(jax.lax.stop_gradient(z), real, numbers["k"])
+        real = jnp.ones(h.shape[0], bool) if given.mode.mask is None else given.mode.mask
+        kept = _kept(jax.lax.stop_gradient(z), real, given.numbers["k"])
         smallest = jnp.min(jnp.where(kept, z, jnp.inf))
         step = jnp.where(jnp.any(kept), STEP * jnp.mean(real), 0)
-        own["threshold"].set_value(threshold + step * (jnp.where(jnp.any(kept), smallest, threshold) - threshold))
+        given.own["threshold"].set_value(threshold + step * (jnp.where(jnp.any(kept), smallest, threshold) - threshold))
         return Code(jnp.where(kept, z, 0), mean, jnp.zeros_like(z))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from pydantic import Field
 
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
     from aecli.model.bottlenecks.code import Code
     from aecli.model.networks.layers import Mode
+
+
+class Given(NamedTuple):
+    """What a bottleneck is given beside h: its swept numbers, what `own()` made, how it is applied, and for draws a
+    key; without one a code's value is its mean.
+    """
+
+    numbers: Mapping[str, Any]
+    own: Mapping[str, Any]
+    mode: Mode
+    key: Key[Array, ""] | None = None
 
 
 class Bottleneck(Part):
@@ -35,12 +46,5 @@ class Bottleneck(Part):
         return {}
 
     @abstractmethod
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
-        """The code of encoder outputs `h`; without a key its `value` is its mean. `own` is what `own()` made."""
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
+        """The code of encoder outputs `h`."""

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 from aecli.model.networks.activations import Activation, activation
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 
 class Dense(Bottleneck):
@@ -25,14 +23,7 @@ class Dense(Bottleneck):
     formula: ClassVar[str] = "z = activation(W f(x) + b);  rate = 0"
     source: ClassVar[str] = "Hinton & Salakhutdinov 2006"
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """A point: value and mean agree, nothing is charged."""
         import jax.numpy as jnp
 

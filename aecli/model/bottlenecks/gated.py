@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 
 class Gated(Bottleneck):
@@ -34,20 +32,13 @@ class Gated(Bottleneck):
 
         return {"log_scale": nnx.Param(jnp.zeros((self.size,))), "bias": nnx.Param(jnp.zeros((self.size,)))}
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """A point: value and mean agree."""
         import jax
         import jax.numpy as jnp
 
         from aecli.model.bottlenecks.code import Code
 
-        loud = jax.nn.relu(jnp.exp(own["log_scale"][...]) * h + own["bias"][...])
+        loud = jax.nn.relu(jnp.exp(given.own["log_scale"][...]) * h + given.own["bias"][...])
         z = jnp.where(h > 0, loud, 0)
         return Code(z, z, jnp.zeros_like(z))

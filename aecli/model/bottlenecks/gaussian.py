@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field
 
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 from aecli.model.priors import PRIORS
 from aecli.model.priors.prior import Prior
 from aecli.model.priors.standard import Standard
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 
 class Gaussian(Bottleneck):
@@ -33,18 +31,11 @@ class Gaussian(Bottleneck):
         """Mean and log-variance of each unit."""
         return 2 * self.size
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """The posterior, its mean, and a draw (the mean where no key is given)."""
         from aecli.model.bottlenecks.code import Code
         from aecli.model.distributions import Normal
 
         posterior = Normal(h[..., : self.size], h[..., self.size :])
-        value = posterior.mean if key is None else posterior.sample(key)
+        value = posterior.mean if given.key is None else posterior.sample(given.key)
         return Code(value, posterior.mean, self.prior.rate(posterior), posterior)

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
 from aecli.config.numbers import Number, Swept
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 
 class JumpReLU(Bottleneck):
@@ -42,20 +40,13 @@ class JumpReLU(Bottleneck):
 
         return {"log_threshold": nnx.Param(jnp.full((self.size,), jnp.log(self.threshold)))}
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """A point, and which units are active."""
         import jax.numpy as jnp
 
         from aecli.model.bottlenecks.code import Code
         from aecli.model.bottlenecks.jump import jump, step
 
-        theta, bandwidth = jnp.exp(own["log_threshold"][...]), numbers["bandwidth"]
+        theta, bandwidth = jnp.exp(given.own["log_threshold"][...]), given.numbers["bandwidth"]
         z = jump(h, theta, bandwidth)
         return Code(z, z, jnp.zeros_like(z), active=step(h, theta, bandwidth))

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from aecli.config.numbers import Number, Schedule, Swept
-from aecli.model.bottlenecks.bottleneck import Bottleneck
+from aecli.model.bottlenecks.bottleneck import Bottleneck, Given
 from aecli.model.networks.activations import Activation, activation
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
-    from aecli.model.networks.layers import Mode
 
 
 class TopK(Bottleneck):
@@ -43,14 +41,7 @@ class TopK(Bottleneck):
                 raise ValueError(f"k is {k:g}, but the code has {self.size} units")
         return self
 
-    def code(
-        self,
-        h: Float[Array, "batch outputs"],
-        key: Key[Array, ""] | None,
-        numbers: dict[str, Any],
-        own: Mapping[str, Any],
-        mode: Mode,
-    ) -> Code:
+    def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """`value` keeps k units, `mean` k alpha of them; nothing is charged."""
         import jax.numpy as jnp
 
@@ -60,6 +51,6 @@ class TopK(Bottleneck):
         z = activation(self.activation)(h)
         value, mean = (
             jnp.where(largest(h, jnp.round(count).astype(jnp.int32)), z, 0.0)
-            for count in (numbers["k"], numbers["k"] * numbers["alpha"])
+            for count in (given.numbers["k"], given.numbers["k"] * given.numbers["alpha"])
         )
         return Code(value, mean, jnp.zeros_like(z))

@@ -13,10 +13,12 @@ from aecli.tasks.reproduce.claim import Claim
 if TYPE_CHECKING:
     from jaxtyping import Float
 
+    from aecli.runs.run import Run
+
 MOST = 8  # panels of numbers
 
 
-def draw(claim: Claim, found: Mapping[str, Sequence[float]], runs: Mapping[str, Path]) -> Path | None:
+def draw(claim: Claim, found: Mapping[str, Sequence[float]], runs: Mapping[str, Run]) -> Path | None:
     """variants-STAMP.png over the variants' directories: what the claim expects something of, by variant.
 
     `found`: VARIANT.metric -> a number of each seed; `runs`: each variant's first run, the first of which gives the
@@ -31,7 +33,7 @@ def draw(claim: Claim, found: Mapping[str, Sequence[float]], runs: Mapping[str, 
     from aecli.report import figures
 
     spectra = {name: values for name in names if (values := _spectrum(runs[name])) is not None}
-    first = runs[names[0]]
+    first = runs[names[0]].path
     path = first.parent.parent / f"variants-{first.name}.png"
     return figures.variants(numbers, path, spectra=spectra, title=claim.recipe.name)
 
@@ -42,11 +44,11 @@ def _metrics(claim: Claim) -> list[str]:
     return list(dict.fromkeys(sides))[:MOST]
 
 
-def _spectrum(run: Path) -> Float[np.ndarray, " values"] | None:
+def _spectrum(run: Run) -> Float[np.ndarray, " values"] | None:
     """The mean singular values of the Jacobian, of a run that measures them."""
-    from aecli.api import open_run
     from aecli.tasks import spectrum
+    from aecli.training.trained import open_trained
 
-    trained = open_run(run).trained
+    trained = open_trained(run)
     values = spectrum.values(trained, trained.split()[1])
     return None if values is None else values.mean(axis=0)

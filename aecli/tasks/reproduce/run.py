@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from aecli.config.problems import Problem, UserError
+from aecli.runs.run import Run
 from aecli.tasks.reproduce import picture
 from aecli.tasks.reproduce.claim import Claim, Variant
 from aecli.tasks.reproduce.expectation import Expectation
@@ -78,7 +79,7 @@ def reproduce(
         raise UserError(Problem(text, None, "leave it out, or train the recipe: aecli train"))
     began = time.perf_counter()
     runs: list[Path] = []
-    first: dict[str, Path] = {}
+    first: dict[str, Run] = {}
     found: dict[str, list[float]] = {}
     for variant in claim.variants:
         for seed in range(claim.seeds):
@@ -86,7 +87,7 @@ def reproduce(
             changes = [*_own(claim, variant, seed), *(overrides or [])]
             result = train(claim.recipe.path, changes, output=output, progress=progress, figures=figures and not seed)
             runs.append(result.run.path)
-            first.setdefault(variant.name, result.run.path)
+            first.setdefault(variant.name, result.run)
             for name, value in result.metrics.items():
                 found.setdefault(_named(variant, name), []).append(math.nan if value is None else float(value))
     seconds = time.perf_counter() - began
