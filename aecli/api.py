@@ -74,11 +74,15 @@ class OpenRun:
         split: str | None = None,
         metrics: list[str] | None = None,
         importance_samples: int = 500,
+        overrides: list[str] | None = None,
     ) -> dict[str, Any]:
         """What `aecli eval --json` prints."""
         from aecli.tasks.evaluate import evaluate
 
-        return evaluate(self.trained, _rows(data), split, metrics, importance_samples=importance_samples)
+        return evaluate(
+            self.trained, _rows(data), split, metrics,
+            importance_samples=importance_samples, overrides=overrides or [],
+        )  # fmt: skip
 
     def sample(self, count: int, *, sampler: str = "auto", seed: int = 0) -> np.ndarray:
         """Draws from the prior or the fitted mixture, in the data's units."""

@@ -29,6 +29,9 @@ NAME = "eval"
 def command(
     context: typer.Context,
     run: RunArgument,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(metavar="[KEY=VALUE]...", help="Of the evaluation: evaluation.probe.C=0.1")
+    ] = None,
     data: DataOption = None,
     split: SplitOption = None,
     metrics: Annotated[
@@ -50,9 +53,12 @@ def command(
     from aecli.tasks.evaluate import evaluate
 
     trained = open_trained(run, output, checkpoint)
-    groups = [name.strip() for name in metrics.split(",") if name.strip()] if metrics is not None else None
+    groups = [name.strip() for name in metrics.split(",")] if metrics is not None else None
     with Reporter(context.obj["quiet"]) as progress:
-        report = evaluate(trained, data, split, groups, importance_samples=importance_samples, say=progress.say)
+        report = evaluate(
+            trained, data, split, groups,
+            importance_samples=importance_samples, overrides=overrides or [], say=progress.say,
+        )  # fmt: skip
     if json:
         print_json(report)
         return

@@ -114,6 +114,8 @@ def _one(claim: Claim, overrides: list[str], output: Path, progress: Reporter, *
 def _shown(found: Reproduced) -> None:
     claim = found.claim
     say(f"{claim.recipe.name}" + (f", claim {claim.number}" if claim.number else "") + f": {claim.recipe.purpose}")
+    if found.overrides:
+        say(f"not the recipe as it is, but with {' '.join(found.overrides)}")
     rows = []
     for one in found.compared:
         against = f" against {number(one.against)}" if one.expected.right.name is not None else ""

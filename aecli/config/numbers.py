@@ -9,6 +9,7 @@ poisons the loss instead of hiding. An off value (`off=0.0`) stays: an absent te
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
@@ -114,6 +115,19 @@ def numbers_of(config: BaseModel, total_steps: int) -> dict[str, Any]:
         return np.array([value.start, value.last, steps, value.kind == "cosine"], np.float32)
 
     return _walk(config, encode)
+
+
+def schedules_of(config: BaseModel) -> dict[str, Schedule]:
+    """The schedules among the swept numbers of `config`, by their dotted names."""
+
+    def flat(found: dict[str, Any], before: str) -> Iterator[tuple[str, Schedule]]:
+        for name, value in found.items():
+            if isinstance(value, dict):
+                yield from flat(value, f"{before}{name}.")
+            elif isinstance(value, Schedule):
+                yield f"{before}{name}", value
+
+    return dict(flat(_walk(config, lambda value: value), ""))
 
 
 def values_at(numbers: dict[str, Any], step: Int[Array, ""]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from aecli.config.problems import Place
     from aecli.data.dataset import Dataset, Split
 
+FEW = 20  # classes: as many may be of a row each
 NONE = -1  # the number of a row without a label, or of one that training did not have
 
 
@@ -33,6 +34,11 @@ def with_classes(dataset: Dataset, place: Place | None) -> Dataset:
     found = np.unique(there)
     if not 2 <= len(found) <= MANY:
         text = f"supervised training needs 2 to {MANY:,} classes, and the training rows have {len(found):,}"
+        raise UserError(Problem(text, place, hint))
+    if len(found) > FEW and 2 * len(found) > len(there):
+        text = (
+            f"supervised training needs classes, and {len(there):,} labelled rows have {len(found):,} different labels"
+        )
         raise UserError(Problem(text, place, hint))
     return replace(dataset, features=replace(dataset.features, classes=tuple(map(str, found))))
 

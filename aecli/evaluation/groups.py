@@ -92,7 +92,7 @@ def measured(
         raise ValueError("there is no row to measure")
     found = [group.result() for group in groups]
     metrics = {name: metric for metrics, _ in found for name, metric in metrics.items()}
-    return rows, Measured(metrics, [note for _, notes in found for note in notes])
+    return rows, Measured(metrics, list(dict.fromkeys(note for _, notes in found for note in notes)))
 
 
 def check_groups(groups: Iterable[str]) -> set[str]:

@@ -34,7 +34,6 @@ def linear_probe(probe: Probe, known: Codes, classes: Labels, codes: Codes, labe
     from sklearn.linear_model import LogisticRegression
 
     fitted, seen = _scaled(probe.scale, known.astype(np.float64), codes.astype(np.float64))
-    # scikit-learn's default is C = 1, by any other number the unit says so
     regression = LogisticRegression(C=probe.C, max_iter=ITERATIONS, random_state=SEED)
     with warnings_as_notes("linear_probe_accuracy", notes):
         regression.fit(fitted, classes)

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from aecli.model.forward import Weights
     from aecli.training.trained import Trained
 
+LEFT_BEHIND = "the decoder is as it was before training with labels, and the encoder is not: x_hat is not its aim"
+
 
 @dataclass(frozen=True)
 class Errors:
@@ -65,7 +67,7 @@ class Reconstruction:
         if self.layout.mixed:
             unit = "share of known categories that are the likeliest in the output"
             metrics["category_accuracy"] = Metric(_ratio(self.right, self.categories), unit)
-        return Measured(metrics, [])
+        return Measured(metrics, [LEFT_BEHIND] if self.trained.experiment.training.supervised else [])
 
     def _of_numbers(self) -> dict[str, Metric]:
         squared = self.squared.metric("squared", "squared error, sum over features, mean over examples")

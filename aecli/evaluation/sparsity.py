@@ -55,10 +55,11 @@ class Sparsity:
             "dead_units": Metric(float(1 - self.used.mean()), "share of units that are zero for every row"),
             "hoyer": self.moments.metric("hoyer", "1 where one unit speaks, 0 where all do alike; mean over examples"),
         }
-        explained = self.reconstruction.result().metrics.get("explained_variance")
+        of_rows, notes = self.reconstruction.result()
+        explained = of_rows.get("explained_variance")
         if explained is not None:
             metrics["unexplained_variance"] = Metric(1 - explained.value, explained.unit)
-        return Measured(metrics, [])
+        return Measured(metrics, notes)
 
 
 def hoyer(codes: Float64[np.ndarray, " n size"]) -> Float64[np.ndarray, " n"]:

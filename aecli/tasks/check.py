@@ -30,6 +30,7 @@ class ModelDescription:
     batch: int
     steps_per_epoch: int
     steps: int
+    warnings: tuple[str, ...]
 
     @property
     def lines(self) -> list[str]:
@@ -45,6 +46,7 @@ class ModelDescription:
             f"memory           {memory}",
             f"steps            {self.steps_per_epoch} an epoch of {self.rows} rows in batches of {self.batch}, "
             f"{self.steps} in all",
+            *(f"warning: {text}" for text in self.warnings),
         ]
 
 
@@ -56,7 +58,7 @@ def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
     from aecli.config.numbers import numbers_of
     from aecli.model.autoencoder import ROOTS
     from aecli.training.program import program
-    from aecli.training.stages import all_epochs
+    from aecli.training.stages import all_epochs, unfinished
 
     experiment = loaded.experiment
     made, shape = program(experiment, layout, rows), layout.shape
@@ -68,7 +70,7 @@ def check_model(loaded: Loaded, layout: Layout, rows: int) -> ModelDescription:
         shape, layout.input_shape, experiment.model.bottleneck.size, {_name(path): leaf.shape for path, leaf in leaves},
         sum(leaf.size for _, leaf in leaves), sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         rows * math.prod(shape) * 4, rows, made.batch, made.steps_per_epoch,
-        made.steps_per_epoch * all_epochs(experiment),
+        made.steps_per_epoch * all_epochs(experiment), tuple(unfinished(experiment, made.steps_per_epoch)),
     )  # fmt: skip
 
 

@@ -22,7 +22,8 @@ def reloaded(run: Run, overrides: list[str]) -> Loaded:
     labels = bool(before.training.supervised or loaded.experiment.training.supervised)
     for path in (*FIXED, *(SUPERVISED if labels else ())):
         if reduce(getattr, path, before) != reduce(getattr, path, loaded.experiment):
-            hint = "train a new run; training.initialize_from=RUN starts it from this one's parameters"
+            why = "training with labels comes after training.epochs; " if path in SUPERVISED else ""
+            hint = f"{why}train a new run; training.initialize_from=RUN starts it from this one's parameters"
             text = f"a resumed run cannot change `{'.'.join(path)}`"
             raise UserError(Problem(text, loaded.document.place(path), hint))
     return loaded

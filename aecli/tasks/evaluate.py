@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ def evaluate(
     split: str | None = None,
     metrics: Sequence[str] | None = None,
     importance_samples: int = 500,
+    overrides: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
     """{"run", "split", "examples", "metrics", "units", "stderr", "notes"}; no stderr is named where none is.
@@ -33,13 +35,14 @@ def evaluate(
     on where they lie. Of rows that are not the run's own, `drift` compares a table's columns with the training rows.
 
     `metrics` names groups (the config's `evaluation.metrics` where None); the terms of the objective, and the
-    bound of a stochastic bottleneck, always come. UserError for an unknown group, no rows, or a count of
-    draws out of range.
+    bound of a stochastic bottleneck, always come. `overrides` are KEY=VALUE of the config's evaluation.
+    UserError for an unknown group, no rows, a count of draws out of range, or an override of anything else.
     """
     from aecli.data.drift import Drift
     from aecli.evaluation.groups import Asked, check_groups, measure
     from aecli.evaluation.moments import rows_of_block
 
+    trained = _overridden(trained, overrides)
     groups = check_groups(trained.experiment.evaluation.metrics if metrics is None else metrics)
     if not 1 <= importance_samples <= MOST_DRAWS:
         hint = f"give a number from 1 to {MOST_DRAWS}"
@@ -60,6 +63,18 @@ def evaluate(
         **({"drift": drift.report()} if drift else {}),
         "notes": [*notes, *(drift.notes() if drift else [])],
     }
+
+
+def _overridden(trained: Trained, overrides: Sequence[str]) -> Trained:
+    """The same, to be evaluated otherwise."""
+    strange = [word for word in overrides if not word.startswith(("evaluation.", "evaluation="))]
+    if strange:
+        hint = "only evaluation.KEY=VALUE, as evaluation.probe.C=0.1: a trained run stays as it was trained"
+        raise UserError(*(Problem(f"{word} cannot be changed by evaluating", hint=hint) for word in strange))
+    if not overrides:
+        return trained
+    changed = trained.run.config(list(overrides)).experiment.evaluation
+    return replace(trained, experiment=trained.experiment.model_copy(update={"evaluation": changed}))
 
 
 def _seen(name: str, blocks: Iterator[Split], drift: Drift | None) -> Iterator[Split]:

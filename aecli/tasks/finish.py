@@ -19,8 +19,10 @@ def finish(run: Run, dataset: Dataset, progress: Progress, *, figures: bool) -> 
     trained.dataset = dataset
     progress.say("measuring")
     report = evaluate(trained, say=progress.say)
+    for text in report["notes"]:
+        progress.say(f"note: {text}")
+    run.update(metrics=report["metrics"], units=report["units"])
     if figures:
         progress.say("drawing")
         draw_run(trained)
-    run.update(units=report["units"])
     return report["metrics"]

@@ -36,7 +36,7 @@ from aecli.training.program import Program
 from aecli.training.progress import Progress, line_of
 from aecli.training.retention import Retention
 from aecli.training.saver import Saver
-from aecli.training.stages import Stage, all_epochs
+from aecli.training.stages import Stage, all_epochs, unfinished
 from aecli.training.state import State
 from aecli.training.stopping import StoppedError, StopRequest
 from aecli.training.trained import restore
@@ -69,6 +69,8 @@ class Trainer:
         self.program: Program = self.courses.made(None)
         self.total = self.courses.stages[-1].stop
         self.at_end = put(values_at_end(numbers_of(experiment, 1)))
+        for text in unfinished(experiment, self.program.steps_per_epoch):
+            progress.warn(text)
         self.seed = put(np.uint32(experiment.seed))
         place = placed(dataset, device)
         resident = place.place == "device"

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from aecli.config.numbers import numbers_of
+from aecli.config.numbers import numbers_of, schedules_of
 from aecli.experiment import Experiment
 
 Part = int | Literal["labels"] | None  # a layer, counted from 0 at the rows; encoder and classifier; the autoencoder
@@ -95,3 +95,20 @@ def numbers_in(stage: Stage, experiment: Experiment, steps_per_epoch: int) -> di
     length = length or mine
     speed = length / mine if mine else 1.0
     return numbers_of(experiment, length) | {STAGE: {"first": np.int32(stage.first), "speed": np.float32(speed)}}
+
+
+def unfinished(experiment: Experiment, steps_per_epoch: int) -> list[str]:
+    """Of each schedule of the model or the objective that a stage ends before: what follows from it."""
+    lengths = [stage.stop - stage.first for stage in stages(experiment, steps_per_epoch) if stage.stop > stage.first]
+    length = experiment.training.epochs * steps_per_epoch or min(lengths, default=0)
+    found = {
+        f"{part}.{name}": value
+        for part in ("model", "objective")
+        for name, value in schedules_of(getattr(experiment, part)).items()
+    }
+    return [
+        f"{name} is to reach {value.last:g} after {value.steps:,} steps, and training has {length:,}: "
+        f"where the run is validated and applied it is {value.last:g} all the same"
+        for name, value in found.items()
+        if value.steps is not None and value.steps > length > 0
+    ]

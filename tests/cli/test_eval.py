@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import get_args
 
 import numpy as np
@@ -74,6 +75,16 @@ def test_groups_and_the_number_of_importance_samples(runs):
     assert few["notes"] == []
 
 
+def test_the_evaluation_s_own_keys_may_be_given_anew(runs):
+    ask = ("eval", runs.gaussian, "--metrics", "representation", "--json")
+    plain, other = (done(*ask, *words).json for words in ((), ("evaluation.probe={scale: code, C: 1e-6}",)))
+    assert "standardised" in plain["units"]["linear_probe_accuracy"]
+    assert "C = 1e-06" in other["units"]["linear_probe_accuracy"]
+    assert other["metrics"]["linear_probe_accuracy"] < plain["metrics"]["linear_probe_accuracy"]
+    assert "psnr" in done("eval", runs.gaussian, "evaluation.metrics=[reconstruction]", "--json").json["metrics"]
+    assert "C: 1.0" in (Path(runs.gaussian) / "config.yaml").read_text()
+
+
 def test_a_group_that_does_not_apply_is_left_out_with_a_note(runs):
     report = done("eval", runs.dense, "--metrics", "likelihood", "--json").json
     assert "nll" not in report["metrics"]
@@ -102,6 +113,9 @@ def test_checkpoints_by_name_and_step(runs):
         (["--split", "features"], "this run has no features split"),
         (["--split", "test", "--data", "digits"], "--data and --split exclude one another"),
         (["--metrics", "likelyhood"], "no group of metrics is called 'likelyhood'\n  did you mean 'likelihood'?"),
+        (["--metrics", ""], "no group of metrics is called ''\n  known here: classification, denoising"),
+        (["training.epochs=3"], "training.epochs=3 cannot be changed by evaluating\n  only evaluation.KEY=VALUE"),
+        (["evaluation.probe.c=2"], "unknown key 'c'"),
         (["--checkpoint", "first"], "no checkpoint is called 'first'"),
         (["--checkpoint", "²"], "no checkpoint is called '²'"),
         (["--checkpoint", "-1"], "no checkpoint is called '-1'"),

@@ -25,6 +25,7 @@ def test_a_claim_that_does_not_hold_is_exit_1_with_its_numbers(tmp_path):
     found = aecli("--quiet", "reproduce", "lecture/linear", *SMALL, "--output", tmp_path)
     assert found.code == 1
     assert "lecture/linear, claim 2: " in found.out
+    assert "not the recipe as it is, but with training.epochs=2 evaluation.every=2" in found.out
     assert "pca_error_ratio <= 1.001" in found.out
     assert "DOES NOT HOLD" in found.out
     assert "error: does not hold: lecture/linear: pca_error_ratio <= 1.001" in found.err
@@ -47,6 +48,8 @@ def test_what_is_obtained_is_json_too(tmp_path):
     ("words", "said"),
     [
         (["linaer"], "no claim is called 'linaer'\n  did you mean 'linear'?"),
+        (["99"], "no claim has the number 99\n  there are 1, 2, 3, 4"),
+        (["residual"], "expects nothing that could be compared\n  aecli init --recipe "),
         (["linear", "--all"], "exclude one another"),
         (["overcomplete", "seed=3"], "is of the mean over 3 seeds"),
         (["training.epochs=1"], "training.epochs=1: of which claim"),

@@ -60,6 +60,13 @@ def test_k_is_annealed_without_another_program():
     assert used._cache_size() == 1
 
 
+def test_k_is_whole_where_it_does_not_change():
+    with pytest.raises(ValidationError, match=r"k is 2\.5, and units are whole"):
+        experiment(model={"bottleneck": {"kind": "top_k", "size": 8, "k": 2.5}})
+    schedule = {"kind": "linear", "start": 4.5, "end": 2}
+    assert experiment(model={"bottleneck": {"kind": "top_k", "size": 8, "k": schedule}})
+
+
 @pytest.mark.parametrize("k", [9.0, {"kind": "linear", "start": 20.0, "end": 2.0}, 0.0])
 def test_k_must_fit(k):
     with pytest.raises(ValidationError, match=r"the code has 8 units|must be at least 1"):

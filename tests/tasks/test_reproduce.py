@@ -151,6 +151,7 @@ def test_variants_and_seeds_are_trained_and_their_means_compared(tmp_path):
     assert found.figure == tmp_path / "out" / "t" / "linear" / f"variants-{stamp}.png"
     assert found.figure.is_file()
     assert found.to_dict()["figure"] == str(found.figure)
+    assert found.to_dict()["overrides"] == changes
     assert not found.holds
     assert len(found.runs) == 4
     import json

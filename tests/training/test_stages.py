@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -19,8 +20,9 @@ from aecli.model.greedy import trains
 from aecli.training import checkpoint
 from aecli.training.courses import Courses
 from aecli.training.program import program
-from aecli.training.stages import Stage, all_epochs, numbers_in, stage_at, stages
+from aecli.training.stages import Stage, all_epochs, numbers_in, stage_at, stages, unfinished
 from aecli.training.stopping import StoppedError
+from tests.cli.command import done
 from tests.helpers import SHAPE, experiment, images
 
 PRETRAIN = {"kind": "greedy", "epochs": 2, "corruption": {"kind": "masking", "rate": 0.1}}
@@ -160,3 +162,33 @@ def test_a_signal_at_the_beginning_of_a_stage_changes_nothing(tmp_path, monkeypa
         if path.is_file():
             assert (run / path.relative_to(whole)).read_bytes() == path.read_bytes(), path
     assert (run / "metrics.jsonl").read_bytes() == (whole / "metrics.jsonl").read_bytes()
+
+
+LONG = {
+    "model": {"bottleneck": {"kind": "top_k", "size": 4, "k": {"kind": "linear", "start": 4, "end": 2, "steps": 31}}},
+    "objective": {"penalties": [{"kind": "code_l1", "weight": {"kind": "cosine", "start": 0.0, "end": 1.0}}]},
+}
+
+
+@pytest.mark.parametrize(
+    ("training", "named"),
+    [
+        ({"epochs": 3}, True),
+        ({"epochs": 4}, False),
+        ({"epochs": 4, "supervised": {"epochs": 1}}, False),  # which goes through its schedules as much faster
+        ({"epochs": 0, "supervised": {"epochs": 3}}, True),
+        ({"epochs": 0}, False),
+    ],
+)
+def test_a_schedule_that_training_ends_before_is_named(training, named):
+    found = unfinished(experiment(training=training, **LONG), 10)
+    assert len(found) == named
+    assert all("model.bottleneck.k is to reach 2 after 31 steps, and training has 30" in text for text in found)
+
+
+def test_check_and_train_warn_of_it():
+    words = ["data.source=digits", "training.epochs=1", "model.bottleneck={kind: top_k, size: 4, k: {kind: linear, "
+             "start: 4, end: 2, steps: 900}}"]  # fmt: skip
+    Path("c.yaml").write_text("data: {source: digits}\n")
+    assert "warning: model.bottleneck.k is to reach 2 after 900 steps" in done("check", "c.yaml", *words).out
+    assert "warning: model.bottleneck.k is to reach 2 after 900 steps" in done("train", "c.yaml", *words).err

@@ -15,10 +15,12 @@ import aecli
 from aecli.config.numbers import skeleton_of
 from aecli.config.problems import UserError
 from aecli.data.supervision import Labelled, class_numbers
+from aecli.experiment import load
 from aecli.layout import Layout
 from aecli.model.autoencoder import Autoencoder
 from aecli.model.forward import Weights
 from aecli.model.labels import label_terms
+from aecli.tasks.train import load_dataset
 from aecli.training import checkpoint
 from aecli.training.program import program
 from aecli.training.stages import numbers_in, stages
@@ -143,7 +145,9 @@ def table(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("table")
 def test_rows_without_a_label_do_not_count():
-    run = Path(done("train", "c.yaml").out.strip())
+    said = done("train", "c.yaml", "evaluation.metrics=[classification, reconstruction, sparsity]")
+    assert said.err.count("note: the decoder is as it was before training with labels") == 1
+    run = Path(said.out.strip())
     record = json.loads((run / "run.json").read_text())
     assert record["metrics"]["error"] < 0.15
     last = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()][-2]
@@ -169,7 +173,9 @@ def test_what_has_no_classes_is_refused(overrides, words):
 @pytest.mark.usefixtures("table")
 def test_a_resume_trains_on_with_labels_alone_and_changes_no_other_stage():
     run = done("train", "c.yaml").out.strip()
-    assert "a resumed run cannot change `training.epochs`" in refused("resume", run, "training.epochs=2")
+    said = refused("resume", run, "training.epochs=2")
+    assert "a resumed run cannot change `training.epochs`" in said
+    assert "training with labels comes after training.epochs" in said
     assert "cannot change `training.supervised`" in refused("resume", run, "training.supervised=none")
 
 
@@ -233,6 +239,17 @@ def test_fractions_are_no_classes(tmp_path):
     np.savez(tmp_path / "r.npz", x=np.random.default_rng(0).normal(size=(40, 3)), y=np.linspace(0, 0.9, 40))
     with pytest.raises(UserError, match="needs classes, and these labels are fractions"):
         aecli.train({**CONFIG, "data": {"source": str(tmp_path / "r.npz")}}, output=tmp_path / "o")
+
+
+def test_a_column_that_differs_in_nearly_every_row_is_no_classes(tmp_path):
+    rows = np.random.default_rng(0).normal(size=(120, 3))
+    path = tmp_path / "t.csv"
+    config = {"data": {"source": str(path), "label": "y"}, "training": {"supervised": {"epochs": 1}}}
+    path.write_text("\n".join(["a,b,y", *(f"{a:.3f},{b:.3f},{y:.4f}" for a, b, y in rows)]))
+    with pytest.raises(UserError, match=r"needs classes, and \d+ labelled rows have \d+ different labels"):
+        load_dataset(load(config))
+    path.write_text("\n".join(["a,b,y", *(f"{a:.3f},{b:.3f},{min(abs(y), 2):.0f}" for a, b, y in rows)]))
+    assert load_dataset(load(config)).features.classes == ("0", "1", "2")
 
 
 def test_a_run_without_a_classifier_says_so(tmp_path):

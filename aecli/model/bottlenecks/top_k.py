@@ -24,7 +24,7 @@ class TopK(Bottleneck):
 
     kind: Literal["top_k"] = "top_k"
     k: Annotated[Number, Swept(ge=1)] = Field(
-        default=2.0, description="units that are kept, rounded; a schedule anneals it"
+        default=2.0, description="units that are kept; a schedule anneals it, rounded"
     )
     alpha: Annotated[Number, Swept(ge=1)] = Field(default=1.0, description="times k are kept by embed, eval and others")
     activation: Activation = Field(default="linear", description="applied to the units that are kept")
@@ -39,6 +39,8 @@ class TopK(Bottleneck):
         for k in (self.k.start, self.k.last) if isinstance(self.k, Schedule) else (self.k,):
             if round(k) > self.size:
                 raise ValueError(f"k is {k:g}, but the code has {self.size} units")
+        if not isinstance(self.k, Schedule) and self.k != round(self.k):
+            raise ValueError(f"k is {self.k:g}, and units are whole: only a schedule's k is rounded on its way")
         return self
 
     def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:

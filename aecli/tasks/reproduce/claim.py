@@ -68,17 +68,32 @@ def claims() -> list[Claim]:
 def chosen(words: list[str]) -> list[Claim]:
     """The claims of these names, last parts of a name, or numbers. UserError for a word that is none."""
     there, found, wrong = claims(), [], []
-    names = sorted({name for claim in there for name in (claim.recipe.name, claim.recipe.name.rsplit("/", 1)[-1])})
     for word in words:
         plain = word.removesuffix(".yaml").removeprefix("experiments/")
-        mine = [c for c in there if plain in (c.recipe.name, c.recipe.name.rsplit("/", 1)[-1], c.number)]
+        mine = [c for c in there if plain in (c.recipe.name, _last(c.recipe), c.number)]
         found += [claim for claim in mine if claim not in found]
         if not mine:
-            hint = did_you_mean(plain, names) or "aecli reproduce lists them"
-            wrong.append(Problem(f"no claim is called {quoted(word)}", None, hint))
+            wrong.append(_none(word, plain, there))
     if wrong:
         raise UserError(*wrong)
     return found
+
+
+def _none(word: str, plain: str, there: list[Claim]) -> Problem:
+    """Why no claim is called so."""
+    recipe = next((r for r in recipes() if plain in (r.name, _last(r))), None)
+    if recipe is not None:
+        hint = f"aecli init --recipe {recipe.name} copies it, to be trained"
+        return Problem(f"the recipe {recipe.name} expects nothing that could be compared", None, hint)
+    if plain.isdecimal():
+        numbers = sorted({int(claim.number) for claim in there if claim.number.isdecimal()})
+        return Problem(f"no claim has the number {plain}", None, f"there are {', '.join(map(str, numbers))}")
+    hint = did_you_mean(plain, {name for claim in there for name in (claim.recipe.name, _last(claim.recipe))})
+    return Problem(f"no claim is called {quoted(word)}", None, hint or "aecli reproduce lists them")
+
+
+def _last(recipe: Recipe) -> str:
+    return recipe.name.rsplit("/", 1)[-1]
 
 
 def claim_of(recipe: Recipe) -> Claim | None:

@@ -45,6 +45,7 @@ class Reproduced:
     compared: tuple[Compared, ...]
     seconds: float
     figure: Path | None
+    overrides: tuple[str, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -57,7 +58,7 @@ class Reproduced:
             "name": self.claim.recipe.name, "claim": self.claim.number, "statement": self.claim.recipe.purpose,
             "holds": self.holds, "seconds": round(self.seconds, 2), "runs": [str(run) for run in self.runs],
             "figure": None if self.figure is None else str(self.figure),
-            "expectations": [one.to_dict() for one in self.compared],
+            "overrides": list(self.overrides), "expectations": [one.to_dict() for one in self.compared],
         }  # fmt: skip
 
 
@@ -95,7 +96,7 @@ def reproduce(
     values = means | {SECONDS: seconds}
     compared = tuple(_compared(expected, values, found) for expected in claim.expectations)
     figure = picture.draw(claim, found, first) if figures else None
-    return Reproduced(claim, tuple(runs), compared, seconds, figure)
+    return Reproduced(claim, tuple(runs), compared, seconds, figure, tuple(overrides or []))
 
 
 def _own(claim: Claim, variant: Variant, seed: int) -> list[str]:
