@@ -9,7 +9,7 @@ poisons the loss instead of hiding. An off value (`off=0.0`) stays: an absent te
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args
 
@@ -59,7 +59,7 @@ class Swept:
     """Marks a field as an argument of the compiled step: `weight: Annotated[Number, Swept(ge=0)]`.
 
     It takes a finite float or a schedule within the bounds, or one of `words`; `off` is the value at which its term
-    is left out.
+    is left out. `applied`: whether what a run is validated and applied with depends on it.
     """
 
     ge: float | None = None
@@ -68,6 +68,7 @@ class Swept:
     lt: float | None = None
     off: float | None = None
     words: tuple[str, ...] = ()
+    applied: bool = True
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         """The schema of the field: told apart by what is written, so that an error names one kind alone."""
@@ -118,7 +119,9 @@ def numbers_of(config: BaseModel, total_steps: int) -> dict[str, Any]:
 
 
 def schedules_of(config: BaseModel) -> dict[str, Schedule]:
-    """The schedules among the swept numbers of `config`, by their dotted names."""
+    """The schedules among the swept numbers of `config`, those on which alone training depends left out, by their
+    dotted names.
+    """
 
     def flat(found: dict[str, Any], before: str) -> Iterator[tuple[str, Schedule]]:
         for name, value in found.items():
@@ -127,18 +130,18 @@ def schedules_of(config: BaseModel) -> dict[str, Schedule]:
             elif isinstance(value, Schedule):
                 yield f"{before}{name}", value
 
-    return dict(flat(_walk(config, lambda value: value), ""))
+    return dict(flat(_walk(config, lambda value: value, lambda swept: swept.applied), ""))
 
 
 def values_at(numbers: dict[str, Any], step: Int[Array, ""]) -> dict[str, Any]:
-    """Each encoded number's value at `step`: start + (end - start) f(min(step / steps, 1))."""
+    """Each encoded number's value at `step`: (1 - f) start + f end, f = f(min(step / steps, 1)): at its end exact."""
     import jax
     import jax.numpy as jnp
 
     def at(n: Float[Array, 4]) -> Float[Array, ""]:
         t = jnp.minimum(step.astype(jnp.float32) / n[STEPS], 1.0)
         way = jnp.where(n[COSINE] > 0, 0.5 * (1 - jnp.cos(jnp.pi * t)), t)
-        return n[START] + (n[END] - n[START]) * way
+        return n[START] * (1 - way) + n[END] * way
 
     return jax.tree.map(at, numbers)
 
@@ -167,14 +170,15 @@ def _is_off(value: Any, swept: Swept) -> bool:
     )
 
 
-def _walk(part: Any, encode: Any) -> dict[str, Any]:
+def _walk(part: Any, encode: Any, wanted: Callable[[Swept], bool] = lambda swept: True) -> dict[str, Any]:
     found: dict[str, Any] = {}
     items = enumerate(part) if isinstance(part, tuple) else ((n, getattr(part, n)) for n in type(part).model_fields)
     for name, value in items:
         swept = _swept(part, str(name)) if isinstance(part, BaseModel) else None
         if swept and not _is_off(value, swept):
-            found[str(name)] = encode(value)
-        elif isinstance(value, BaseModel | tuple) and not swept and (inner := _walk(value, encode)):
+            if wanted(swept):
+                found[str(name)] = encode(value)
+        elif isinstance(value, BaseModel | tuple) and not swept and (inner := _walk(value, encode, wanted)):
             found[str(name)] = inner
     return found
 

@@ -18,13 +18,16 @@ NO_LABELS = "classification is left out: none of these rows has a label of a cla
 
 
 class Classification:
-    """error, and cross_entropy = -log softmax(W z + c)_y in nats, means over rows with a class that training had."""
+    """error, and cross_entropy = -log softmax(W z + c)_y in nats, means over rows with a class that training had.
+
+    Where logits are not finite no class is the right one.
+    """
 
     def __init__(self, trained: Trained):
         self.trained = trained
         self.classes = trained.features.classes if trained.layout.classes else ()
-        self.rows = self.wrong = self.strange = 0
-        self.nats = 0.0
+        self.wrong = self.strange = 0
+        self.nats = []
 
     def add(self, block: Split, first: int) -> None:
         """The next rows."""
@@ -38,15 +41,16 @@ class Classification:
         logits = self.trained.logits(block.x)[known].astype(np.float64)
         y = y[known]
         shifted = logits - logits.max(axis=1, keepdims=True)
-        self.nats += float((np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y]).sum())
-        self.wrong += int((logits.argmax(axis=1) != y).sum())
-        self.rows += len(y)
+        self.nats.append(np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(y)), y])
+        self.wrong += int(((logits.argmax(axis=1) != y) | ~np.isfinite(logits).all(axis=1)).sum())
 
     def result(self) -> Measured:
         """The two, or why there are none."""
-        if not self.rows:
+        if not self.nats:
             return Measured({}, [NO_LABELS if self.classes else NO_CLASSIFIER])
         notes = [f"classification leaves out {self.strange:,} rows without a known label"] if self.strange else []
         unit = f"share of rows, the classifier of {len(self.classes)} classes"
-        entropy = Metric(self.nats / self.rows, "nats, mean over examples")
-        return Measured({"error": share_metric(self.wrong, self.rows, unit), "cross_entropy": entropy}, notes)
+        nats = np.concatenate(self.nats)
+        stderr = float(nats.std(ddof=1) / np.sqrt(len(nats))) if len(nats) > 1 else None
+        entropy = Metric(float(nats.mean()), "nats, mean over examples", stderr)
+        return Measured({"error": share_metric(self.wrong, len(nats), unit), "cross_entropy": entropy}, notes)

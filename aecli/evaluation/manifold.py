@@ -28,7 +28,8 @@ class Manifold:
     among the codes that are none among the rows, r(i, j) their rank there; continuity is the same with rows and
     codes in each other's place: 1 where no neighbour is false, and where none is lost (Venna & Kaski 2001). Euclidean
     distances in the model's space, k = 12, of at most 2,000 rows, a fixed random sample. PCA is of the training rows,
-    with as many components as the code has units. Left out with a note where rows have holes or categories.
+    with as many components as the code has units. Of equal distances either may be the nearer, by chance: rows that
+    are alike keep the four below 1. Left out with a note where rows have holes or categories, or all codes are equal.
     """
 
     def __init__(self, trained: Trained):
@@ -58,6 +59,10 @@ class Manifold:
             return Measured({}, [f"manifold is left out: {len(x)} rows are too few for {NEIGHBOURS} neighbours"])
         if not np.isfinite(codes).all():
             return Measured({}, ["manifold is left out: some codes are not finite"])
+        if np.ptp(codes, axis=0).max() == 0:
+            return Measured({}, ["manifold is left out: all codes are equal"])
+        order = np.random.default_rng(0).permutation(len(x))  # ties are broken by place: it must say nothing
+        x, codes = x[order], codes[order]
         size = min(codes.shape[1], prod(self.trained.layout.shape))
         fitted = principal(self.trained.split("train")[1].x, size)
         flat = (x - fitted.mean) @ fitted.components.T

@@ -12,12 +12,13 @@ from aecli.evaluation.metric import Measured, Metric
 from aecli.evaluation.moments import Moments, pieces
 from aecli.evaluation.principal import Principal, angles, principal, residual
 from aecli.evaluation.reconstruction import errors
+from aecli.evaluation.sample import spread
 
 if TYPE_CHECKING:
     from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
-RANK = 1e-6  # of the largest singular value: below it a direction of the reconstructions is rounding
+RANK = 1e-6  # of the largest deviation, or of the reconstructions' size: a direction of less is rounding
 
 
 class Pca:
@@ -87,12 +88,14 @@ class Pca:
     def _angles(self) -> tuple[np.ndarray, int]:
         """Degrees, and how many dimensions the reconstructions span; a missing one is at 90 degrees."""
         ours = principal(self._training(), self.size, self.trained.reconstruct)
-        spread = self._deviations(ours)
-        rank = int(np.sum(spread > RANK * max(spread.max(), np.finfo(float).tiny)))
+        deviations, size = self._deviations(ours)
+        rank = int(np.sum(deviations > RANK * max(deviations.max(), size, np.finfo(float).tiny)))
         found = angles(ours.components[:rank], self.components.components)
         return np.concatenate([found, np.full(self.size - rank, 90.0)]), rank
 
-    def _deviations(self, ours: Principal) -> np.ndarray:
-        """Standard deviations along the components, of the first rows."""
-        some = self.trained.reconstruct(self._training()[:4096]).reshape(-1, len(ours.mean))
-        return ((some - ours.mean) @ ours.components.T).std(axis=0)
+    def _deviations(self, ours: Principal) -> tuple[np.ndarray, float]:
+        """Standard deviations along the components, and the root mean square of a reconstruction, of some rows."""
+        training = self._training()
+        some = self.trained.reconstruct(training[spread(len(training), 4096)]).reshape(-1, len(ours.mean))
+        size = float(np.sqrt(np.mean(np.square(some, dtype=np.float64))))
+        return ((some - ours.mean) @ ours.components.T).std(axis=0), size

@@ -27,7 +27,8 @@ Labels = Shaped[np.ndarray, " rows"]
 def linear_probe(probe: Probe, known: Codes, classes: Labels, codes: Codes, labels: Labels, notes: list[str]) -> Metric:
     """Accuracy on `codes` of a multinomial logistic regression fitted to the `known` codes.
 
-    It minimises sum_i -log softmax(W z_i + c)_{y_i} + ||W||^2 / (2 C). z is the code with each unit of mean 0 and
+    It minimises sum_i -log softmax(W z_i + c)_{y_i} + ||W||^2 / (2 C); of two classes the first one's row of W is
+    held at 0, as in scikit-learn. z is the code with each unit of mean 0 and
     variance 1 over the known ones (`scale: unit`), or divided by the root of their mean square over rows and units
     (`scale: code`): a zero stays a zero, and a unit that is seldom used is not made as loud as one that often is.
     """

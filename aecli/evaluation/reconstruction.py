@@ -12,13 +12,14 @@ from jaxtyping import Array, Float
 from aecli.data.statistics import Statistics
 from aecli.evaluation.metric import Measured, Metric
 from aecli.evaluation.moments import Moments, pieces
+from aecli.training.stages import stages
 
 if TYPE_CHECKING:
     from aecli.data.dataset import Split
     from aecli.model.forward import Weights
     from aecli.training.trained import Trained
 
-LEFT_BEHIND = "the decoder is as it was before training with labels, and the encoder is not: x_hat is not its aim"
+LEFT_BEHIND = "training with labels came last, and changed the encoder without regard to x_hat"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ class Reconstruction:
         if self.layout.mixed:
             unit = "share of known categories that are the likeliest in the output"
             metrics["category_accuracy"] = Metric(_ratio(self.right, self.categories), unit)
-        return Measured(metrics, [LEFT_BEHIND] if self.trained.experiment.training.supervised else [])
+        return Measured(metrics, [LEFT_BEHIND] if _left_behind(self.trained) else [])
 
     def _of_numbers(self) -> dict[str, Metric]:
         squared = self.squared.metric("squared", "squared error, sum over features, mean over examples")
@@ -94,6 +95,13 @@ class Reconstruction:
         if low >= 0 and high <= 1:
             return 1.0, "peak 1"
         return high - low, f"peak {high - low:.6g}, the range of the evaluated x"
+
+
+def _left_behind(trained: Trained) -> bool:
+    """Whether these are weights of a training with labels."""
+    if not trained.experiment.training.supervised:
+        return False
+    return trained.step > stages(trained.experiment, trained.program.steps_per_epoch)[-1].first
 
 
 def errors(trained: Trained, x: Float[np.ndarray, " n *shape"]) -> Errors:

@@ -16,16 +16,15 @@ if TYPE_CHECKING:
     from aecli.data.dataset import Split
     from aecli.training.trained import Trained
 
-FLOOR = 1e-12
-
 
 class Sparsity:
     """l0, dead_units and hoyer, of the mean codes, and unexplained_variance, of what they leave.
 
     l0 = sum_j [|z_j| > 0], averaged over examples; dead_units: the share of units that are zero for every evaluated
     row; hoyer = (sqrt(m) - ||z||_1 / ||z||_2) / (sqrt(m) - 1) of m units, 1 where one unit speaks and 0 where all do
-    alike (Hoyer 2004), averaged over examples; 0 where none speaks. unexplained_variance = sum (x - x_hat)^2 /
-    sum (x - mean)^2, both sums over all evaluated rows, not row by row: 1 - explained_variance of `reconstruction`.
+    alike (Hoyer 2004), averaged over examples; 0 where none of several speaks, and 1 of a single unit.
+    unexplained_variance = sum (x - x_hat)^2 / sum (x - mean)^2, both sums over all evaluated rows, not row by row:
+    1 - explained_variance of `reconstruction`.
     """
 
     def __init__(self, trained: Trained):
@@ -58,7 +57,8 @@ class Sparsity:
         of_rows, notes = self.reconstruction.result()
         explained = of_rows.get("explained_variance")
         if explained is not None:
-            metrics["unexplained_variance"] = Metric(1 - explained.value, explained.unit)
+            unit = "share of the evaluated rows' variance that is left in x - x_hat, sum over features"
+            metrics["unexplained_variance"] = Metric(1 - explained.value, unit)
         return Measured(metrics, notes)
 
 
@@ -67,6 +67,7 @@ def hoyer(codes: Float64[np.ndarray, " n size"]) -> Float64[np.ndarray, " n"]:
     root = np.sqrt(codes.shape[1])
     if root == 1:
         return np.ones(len(codes))
-    length = np.linalg.norm(codes, axis=1)
-    ratio = np.divide(np.abs(codes).sum(axis=1), length, out=np.full(len(codes), root), where=length > FLOOR)
+    most = np.abs(codes).max(axis=1, keepdims=True)
+    scaled = np.divide(np.abs(codes), most, out=np.ones(codes.shape), where=most > 0)
+    ratio = scaled.sum(axis=1) / np.linalg.norm(scaled, axis=1)
     return (root - ratio) / (root - 1)

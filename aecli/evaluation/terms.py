@@ -51,7 +51,12 @@ class Terms:
         if not charged_apart(self.trained):
             found.pop("rate", None)
         elif "rate" in found:
-            unit = found["rate"].unit + ", as the objective charges it: of the corrupted input, with free bits"
+            objective = self.trained.experiment.objective
+            ways = [
+                *(["of the corrupted input"] if objective.corruption.draws else []),
+                *(["with free bits"] if objective.rate.free_bits else []),
+            ]
+            unit = f"{found['rate'].unit}, as the objective charges it: {', '.join(ways)}"
             found["rate"] = found["rate"]._replace(unit=unit)
         return Measured({"rate_charged" if name == "rate" else name: metric for name, metric in found.items()}, [])
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecli.evaluation.metric import Measured, Metric
+from aecli.model.penalties.penalty import counted
 
 if TYPE_CHECKING:
     from jaxtyping import Float32
@@ -22,8 +23,8 @@ class Weights:
     """near_zero_weights, l1_weights and l2_weights, of kernels; near_zero_biases where there are biases.
 
     near_zero = (1/P) sum_w [|w| < 0.001]; l1 = (1/P) sum_w |w|; l2 = sqrt((1/P) sum_w w^2), each over the P weights of
-    all kernels. They are the model's, whatever rows are evaluated. A tied decoder has the encoder's kernels, which
-    count once.
+    all kernels that the penalties on weights charge: not norms' scales and shifts, nor a classifier's. They are the
+    model's, whatever rows are evaluated. A tied decoder has the encoder's kernels, which count once.
     """
 
     def __init__(self, trained: Trained):
@@ -53,15 +54,14 @@ def by_layer(trained: Trained, name: str) -> dict[str, Float32[np.ndarray, " ...
 
     leaves = jax.tree_util.tree_flatten_with_path(trained.weights.parameters)[0]
     words = [([str(getattr(key, "key", key)) for key in path], leaf) for path, leaf in leaves]
-    found = {".".join(path[:-1]): np.asarray(leaf) for path, leaf in words if path[-1] == name}
+    found = {".".join(path[:-1]): np.asarray(leaf) for path, leaf in words if counted(path) == name}
     return {layer: found[layer] for layer in sorted(found, key=_place)}
 
 
-def _place(layer: str) -> tuple[int, bool, str]:
-    """Encoder, head, decoder; the last layer of a network after those that are numbered."""
-    rooms = ("encoder", "head", "decoder")
-    room = layer.split(".", 1)[0]
-    return rooms.index(room) if room in rooms else len(rooms), layer.endswith("last"), layer
+def _place(layer: str) -> list[tuple[int, int, str]]:
+    """Encoder, head, decoder; in a network what is first, what is numbered, by number, and what comes after."""
+    ranks = {"encoder": 0, "head": 1, "decoder": 2, "first": 0, "after": 2, "last": 3}
+    return [(ranks.get(word, 1), int(word) if word.isdecimal() else 0, word) for word in layer.split(".")]
 
 
 def flat(trained: Trained, name: str) -> np.ndarray:

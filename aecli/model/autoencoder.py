@@ -162,7 +162,8 @@ class Autoencoder:
         if train:
             lost = lost | (jax.random.uniform(keys[HIDING], x.shape) < HIDDEN)
         categories = jnp.where(lost & ~jnp.isnan(x), UNKNOWN, x)
-        return jnp.where(category, categories, corrupted), touched & (~category | lost)
+        hidden = category & lost & ~jnp.isnan(x)
+        return jnp.where(category, categories, corrupted), (touched & ~category) | hidden
 
     def merged(self, weights: Weights) -> Modules:
         """The modules with these arrays in them."""

@@ -14,7 +14,7 @@ from aecli.model.forward import Weights
 from aecli.model.networks.layers import Mode
 from aecli.model.sums import per_example
 
-SMALLEST = 1e-7  # probability whose logarithm is taken
+LOW, SHORT = 1e-30, 1e-7  # probability whose logarithm is taken, and its distance from 1, at least
 
 
 def layer_loss(
@@ -43,8 +43,8 @@ def layer_loss(
     if layer == 0:
         return per_example(autoencoder.loss(x, autoencoder.output(weights, raw)))
     if autoencoder.model.encoder.activation == "sigmoid":  # pyright: ignore[reportAttributeAccessIssue]
-        mean = jnp.clip(raw, SMALLEST, 1 - SMALLEST)
-        return per_example(-h * jnp.log(mean) - (1 - h) * jnp.log1p(-mean))
+        on, off = jnp.log(jnp.maximum(raw, LOW)), jnp.log1p(-jnp.minimum(raw, 1 - SHORT))
+        return per_example(-h * on - (1 - h) * off)
     return per_example(jnp.square(raw - h))
 
 

@@ -24,11 +24,13 @@ def jacobian(values: Float[np.ndarray, "rows values"], path: Path, *, small: flo
         raise ValueError("there is no singular value to draw")
     low, high = np.quantile(values, [0.1, 0.9], axis=0)
     index, floor = np.arange(1, len(mean) + 1), FLOOR * mean[0]
+    drawn = mean >= floor
     with canvas(path, 6.4, 4.2, title) as figure:
         axes = figure.add_subplot()
-        axes.fill_between(index, np.maximum(low, floor), np.maximum(high, floor), color=BLUE, alpha=0.2, linewidth=0)
+        low, high = np.maximum(low, floor), np.maximum(high, floor)
+        axes.fill_between(index, low, high, where=drawn.tolist(), color=BLUE, alpha=0.2, linewidth=0)
         marker = "o" if len(mean) < 20 else ""
-        axes.plot(index, np.maximum(mean, floor), color=BLUE, marker=marker, markersize=4, label="mean")
+        axes.plot(index[drawn], mean[drawn], color=BLUE, marker=marker, markersize=4, label="mean")
         axes.axhline(small * mean[0], color=GREY, linewidth=1, linestyle=(0, (1, 2)))
         axes.text(index[-1], small * mean[0], f"{small:.0%} of the largest ", ha="right", va="bottom", color=GREY)
         log_axis(axes, "y")

@@ -35,11 +35,13 @@ def variants(
     path: Path,
     *,
     spectra: Mapping[str, Float[np.ndarray, " values"]] | None = None,
+    of: str = "rows",
     title: str = "variants",
 ) -> Path:
     """`numbers` by metric and variant: one of each seed, drawn as dots, and their mean as a bar across them.
 
-    `spectra` by variant: its mean singular values, largest first. ValueError where there is nothing to draw.
+    `spectra` by variant: its mean singular values, largest first, means over `of`. ValueError where there is
+    nothing to draw.
     """
     spectra = spectra or {}
     names = list(dict.fromkeys([*(name for each in numbers.values() for name in each), *spectra]))
@@ -57,7 +59,11 @@ def variants(
         if spectra:
             _spectra(last, spectra, colour)
         seeds = max((len(values) for found in numbers.values() for values in found.values()), default=1)
-        note(figure, [f"a dot for each of {counted(seeds, 'seed')}, a bar at their mean"] if seeds > 1 else [])
+        of_seeds = [f"a dot for each of {counted(seeds, 'seed')}, a bar at their mean"] if seeds > 1 else []
+        left = any(not np.isfinite(values).all() for found in numbers.values() for values in found.values())
+        missing = ["no bar where a seed has no finite number"] if left else []
+        of_rows = [f"spectra: means over {of}" + (" by the first seed" if seeds > 1 else "")] if spectra else []
+        note(figure, [*of_seeds, *missing, *of_rows])
     return path
 
 
@@ -68,7 +74,7 @@ def _dots(axes: Axes, metric: str, found: Mapping[str, Sequence[float]], colour:
     for y, (name, values) in enumerate(found.items()):
         sound = np.array(values, float)[np.isfinite(values)]
         axes.plot(sound, np.full(len(sound), y), "o", color=colour[name], markersize=5, alpha=0.6, markeredgewidth=0)
-        if len(sound):
+        if len(sound) == len(values) > 0:
             axes.plot([sound.mean()] * 2, [y - 0.3, y + 0.3], color=colour[name], linewidth=2.2)
     axes.set(yticks=range(len(found)), ylim=(len(found) - 0.4, -0.6))
     axes.set_yticklabels([name_of(name) for name in found])

@@ -50,10 +50,10 @@ def fit(
 ) -> Mixture:
     """Maximum likelihood by expectation-maximisation, full covariances; deterministic.
 
-    Fitted in units of each code's standard deviation, so that its regularisation (1e-6) means the same for
-    every scale, and to at most 10,000 rows. Few rows get fewer components: each has two rows a unit of the
-    code at least; and so do wide codes, of 1000 units one: an iteration costs rows x components x units^2. Source: the
-    ex-post density estimation of Ghosh et al. 2020.
+    Fitted in units of each code's standard deviation, so that its regularisation (1e-6) means the same for every
+    scale (what does not vary stays as it is), and to at most 10,000 rows. Few rows get fewer components: each has two
+    rows a unit of the code at least; and so do wide codes, of 1000 units one: an iteration costs rows x components x
+    units^2. Source: the ex-post density estimation of Ghosh et al. 2020.
     """
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
@@ -62,24 +62,27 @@ def fit(
     rng = np.random.default_rng(0)
     codes = rng.permutation(codes, axis=0)[:MOST_ROWS].astype(np.float64)
     mean, spread = codes.mean(axis=0), codes.std(axis=0)
-    spread[codes.max(axis=0) == codes.min(axis=0)] = 1.0
+    constant = codes.max(axis=0) == codes.min(axis=0)
+    if len(codes) < 2:
+        return Mixture(np.ones(1), mean[None], np.zeros((1, len(mean), len(mean))))
     rows, size = codes.shape
     count = max(1, min(components, rows // (2 * (size + 1)), int(WORK / (rows * size**2))))
     mixture = GaussianMixture(count, random_state=0)
     # One thread: the products are small, and threads that wait for one another cost up to 20 times the work.
     with warnings.catch_warnings(record=True) as caught, threadpool_limits(1, "blas"):
         warnings.simplefilter("always", ConvergenceWarning)
-        mixture.fit((codes - mean) / spread)
+        mixture.fit((codes - mean) / np.where(constant, 1, spread))
     for warning in caught:
         if warn:
             warn(f"the mixture of the codes: {warning.message}")
+    spread = np.where(constant, 0, spread)
     factors, weights = np.linalg.cholesky(np.asarray(mixture.covariances_)), np.asarray(mixture.weights_)
     return Mixture(weights / weights.sum(), mean + spread * mixture.means_, spread[:, None] * factors)
 
 
 def mixture_of(trained: Trained, warn: Callable[[str], None] | None = None) -> Mixture:
     """The mixture of a run's training codes: kept in its directory, fitted again for another checkpoint."""
-    path, key = trained.run.path / FILE, {"version": 2, "model": trained.fingerprint}
+    path, key = trained.run.path / FILE, {"version": 3, "model": trained.fingerprint}
     if found := kept(path, key, partial(_fits, size=trained.model.bottleneck.size)):
         return Mixture(**found)
     mixture = fit(training_codes(trained), warn=warn)

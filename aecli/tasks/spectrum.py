@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from aecli.evaluation.jacobian import SMALL, rows_for, singular_values
-from aecli.evaluation.sample import spread
+from aecli.evaluation.sample import sampled
 from aecli.report import figures
 
 if TYPE_CHECKING:
@@ -19,10 +19,13 @@ if TYPE_CHECKING:
 
 
 def values(trained: Trained, rows: Split) -> Float[np.ndarray, "rows values"] | None:
-    """Those of some rows' Jacobians, where the evaluation asks for `jacobian` and they are finite and not all zero."""
+    """Those of the rows that the metrics of `jacobian` are of, where the evaluation asks for it.
+
+    None, too, where they are not finite or all zero.
+    """
     if "jacobian" not in trained.experiment.evaluation.metrics:
         return None
-    found = singular_values(trained, np.asarray(rows.x[spread(len(rows), rows_for(trained))]))
+    found = singular_values(trained, np.asarray(rows.x[sampled(len(rows), rows_for(trained))]))
     return found if np.isfinite(found).all() and found.max() > 0 else None
 
 

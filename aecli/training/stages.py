@@ -98,17 +98,21 @@ def numbers_in(stage: Stage, experiment: Experiment, steps_per_epoch: int) -> di
 
 
 def unfinished(experiment: Experiment, steps_per_epoch: int) -> list[str]:
-    """Of each schedule of the model or the objective that a stage ends before: what follows from it."""
+    """Of each schedule of the model or the objective that a stage ends before: what follows from it.
+
+    Without an epoch of the autoencoder itself nothing is trained on the objective, and its schedules do not count.
+    """
     lengths = [stage.stop - stage.first for stage in stages(experiment, steps_per_epoch) if stage.stop > stage.first]
-    length = experiment.training.epochs * steps_per_epoch or min(lengths, default=0)
+    whole = experiment.training.epochs * steps_per_epoch
+    length = whole or min(lengths, default=0)
     found = {
         f"{part}.{name}": value
-        for part in ("model", "objective")
+        for part in (("model", "objective") if whole else ("model",))
         for name, value in schedules_of(getattr(experiment, part)).items()
     }
     return [
         f"{name} is to reach {value.last:g} after {value.steps:,} steps, and training has {length:,}: "
         f"where the run is validated and applied it is {value.last:g} all the same"
         for name, value in found.items()
-        if value.steps is not None and value.steps > length > 0
+        if value.steps is not None and value.steps > length > 0 and value.last != value.start
     ]

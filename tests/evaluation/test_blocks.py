@@ -203,8 +203,8 @@ def test_a_sample_is_said_to_be_one(make, monkeypatch):
     trained, rows = make.identity(2), labelled(make, np.random.default_rng(6).random((N, 2)))
     found = make.measured(Representation(trained, True), rows)
     assert "representation looks at 900 of the 2600 evaluated rows, drawn at random" in found.notes
-    assert found.metrics["kmeans_accuracy"].stderr == pytest.approx(
-        np.sqrt(found.metrics["kmeans_accuracy"].value * (1 - found.metrics["kmeans_accuracy"].value) / 900)
+    assert found.metrics["knn_accuracy"].stderr == pytest.approx(
+        np.sqrt(found.metrics["knn_accuracy"].value * (1 - found.metrics["knn_accuracy"].value) / 900)
     )
     unit = make.metrics(Likelihood(make.build((2,), VAE, {}), 2), rows)["nll_effective_samples_low"].unit
     assert "over 900 of the examples" in unit

@@ -52,6 +52,16 @@ def test_a_sample_of_many_rows_is_the_same_for_any_blocks(make, monkeypatch):
     assert make.metrics(Manifold(trained), x, size=512) == metrics
 
 
+def test_where_all_are_alike_the_order_of_rows_says_nothing(make):
+    """Rows along a line, and codes that are equal but for one: whose neighbours they are is chance."""
+    x = (np.arange(300)[:, None] / 300 * np.ones(3)).astype(np.float32)
+    trained = make.with_rows(make.identity(3), x)
+    trained.encode = lambda rows: np.zeros((len(rows), 2), np.float32)
+    assert make.measured(Manifold(trained), x) == ({}, ["manifold is left out: all codes are equal"])
+    trained.encode = lambda rows: (rows[:, :2] == 0).astype(np.float32)
+    assert make.metrics(Manifold(trained), x)["trustworthiness"].value > 0.4
+
+
 def test_what_cannot_be_compared_is_left_out_and_said(make):
     x = DRAW.normal(size=(20, 3)).astype(np.float32)
     trained = make.with_rows(make.identity(3), x)

@@ -63,6 +63,15 @@ def test_a_decoder_that_spans_too_little_is_at_a_right_angle(make):
     assert notes == ["the reconstructions span 2 dimensions, fewer than the 3 of the code"]
 
 
+def test_rounding_spans_nothing(make, monkeypatch):
+    trained = linear(make, REFERENCE.components_[:SIZE])
+    ulp = np.random.default_rng(0).normal(0, 1e-7, (len(ROWS), FEATURES))
+    monkeypatch.setattr(trained, "reconstruct", lambda x: (1 + ulp[: len(x)]).astype(np.float32))
+    metrics, notes = make.measured(Pca(trained), NEW[: len(ROWS)])
+    assert metrics["mean_angle"].value == 90
+    assert notes == ["the reconstructions span 0 dimensions, fewer than the 3 of the code"]
+
+
 def test_what_cannot_be_compared_is_left_out_and_said(make):
     def said(trained, x):
         metrics, notes = make.measured(Pca(trained), x)

@@ -54,6 +54,20 @@ def test_labels_are_compared_by_name(make, as_text):
     assert run_on(make, sets["train"], sets["test"]).metrics["knn_accuracy"].value == 1.0
 
 
+def test_numbers_that_came_as_text_are_the_same_classes_and_new_ones_are_left_out(make):
+    train, (x, labels) = blobs(200), blobs(120, seed=1)
+    as_text = np.array([f"{label}.0" for label in labels])
+    as_text[:7] = "odd"
+    found = run_on(make, train, (x, as_text))
+    assert found.metrics["knn_accuracy"].value == found.metrics["linear_probe_accuracy"].value == 1.0
+    assert found.notes == [
+        "linear_probe_accuracy and knn_accuracy leave out 7 rows of classes that no training row has"
+    ]
+    strange = run_on(make, train, (x, np.where(labels > 1, "odd", "even")))
+    assert "knn_accuracy" not in strange.metrics
+    assert "leave out 120 rows" in strange.notes[0]
+
+
 def test_equal_calls_give_equal_numbers(make):
     draw = np.random.default_rng(3)
     sets = [(draw.normal(size=(300, 3)), draw.integers(0, 3, 300)) for _ in range(2)]

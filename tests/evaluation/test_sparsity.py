@@ -24,6 +24,7 @@ def test_hoyer_is_as_it_is_written():
     np.testing.assert_allclose(hoyer(z), expected)
     assert (hoyer(z[:, :1]) == 1).all()
     np.testing.assert_allclose(hoyer(np.ones((2, 16))), 0, atol=1e-12)
+    np.testing.assert_array_equal(hoyer(np.array([[0.0, 0, 0, 0], [1e-300, 0, 0, 0], [0, 0, -1e300, 0]])), [0, 1, 1])
 
 
 def test_codes_that_are_not_finite_are_left_out_and_said(make):
@@ -54,4 +55,4 @@ def test_unexplained_variance_is_of_all_rows_together(make):
     found = make.metrics(Sparsity(trained), x, size=512)["unexplained_variance"]
     left = (x - np.asarray(trained.autoencoder.reconstruct(trained.weights, x))).astype(np.float64)
     assert found.value == pytest.approx((left**2).sum() / ((x - x.mean(0, dtype=np.float64)) ** 2).sum(), rel=1e-5)
-    assert found.unit == "share of the evaluated rows' variance, sum over features"
+    assert found.unit == "share of the evaluated rows' variance that is left in x - x_hat, sum over features"

@@ -32,12 +32,24 @@ def test_a_batch_keeps_its_largest_units_and_padding_none():
     assert np.count_nonzero(code.value[:5]) == 8
     assert not np.any(code.value[5:])
     assert len(set(np.count_nonzero(code.value[:5], axis=1))) > 1, "rows differ in how many they keep"
-    assert float(own["threshold"][...]) == pytest.approx(0.1 * 5 / 8 * bar, rel=1e-6)
+    assert float(own["threshold"][...]) == pytest.approx(bar, rel=1e-6)
+    assert float(own["weight"][...]) == pytest.approx(0.1 * 5 / 8, rel=1e-6)
+
+
+def test_the_threshold_is_the_weighted_mean_of_what_was_seen():
+    part = BatchTopK(size=6, k=1.5)
+    own, total, weight = nnx.Dict(part.own()), 0.0, 0.0
+    for seed in range(4):
+        h = np.random.default_rng(seed).normal(size=(8, 6)).astype(np.float32)
+        part.code(jnp.asarray(h), Given(K, own, Mode(train=True)))
+        bar = np.sort(np.maximum(h, 0).ravel())[::-1][11]
+        total, weight = 0.9 * total + 0.1 * bar, 0.9 * weight + 0.1
+        assert float(own["threshold"][...]) == pytest.approx(total / weight, rel=1e-6)
 
 
 def test_what_is_not_positive_is_never_kept_and_moves_no_threshold():
     part = BatchTopK(size=3, k=2.0)
-    own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.7))})
+    own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.7)), "weight": nnx.BatchStat(jnp.float32(0.2))})
     code = part.code(-jnp.ones((4, 3)), Given({"k": jnp.float32(2)}, own, Mode(train=True)))
     assert not np.any(code.value)
     assert float(own["threshold"][...]) == np.float32(0.7)
@@ -45,7 +57,7 @@ def test_what_is_not_positive_is_never_kept_and_moves_no_threshold():
 
 def test_a_code_that_is_applied_keeps_what_reaches_the_threshold():
     part = BatchTopK(size=3)
-    own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.5))})
+    own = nnx.Dict({"threshold": nnx.BatchStat(jnp.float32(0.5)), "weight": nnx.BatchStat(jnp.float32(1))})
     h = jnp.array([[0.4, 0.5, 0.6], [-1.0, 2.0, 0.1]])
     code = part.code(h, Given(K, own, Mode(), jax.random.key(0)))
     np.testing.assert_array_equal(code.value, np.array([[0, 0.5, 0.6], [0, 2, 0]], np.float32))

@@ -60,6 +60,28 @@ def test_the_loss_of_a_layer_is_the_formulas(layer, name, act, tied):
     np.testing.assert_allclose(found, wanted, rtol=2e-5)
 
 
+@pytest.mark.parametrize("bias", [-15.0, -17.0, -40.0, 15.0])
+def test_a_saturated_unit_has_its_gradient(bias):
+    """Of the cross-entropy by a unit's bias it is sum of (h^ - h) over rows."""
+    autoencoder, weights = built(config())
+    x, p = images(), _by_index(double(weights.parameters))
+    below = p["encoder"]["layers"][0]["linear"]
+    h = sigmoid(np.asarray(x, np.float64).reshape(len(x), -1) @ below["kernel"] + below["bias"])
+    unit = weights.parameters["decoder"]["layers"]
+    key = next(key for key in unit if str(key) == "1")
+
+    def loss(value):
+        linear = unit[key]["linear"]
+        kernel, biases = linear["kernel"].at[:, 0].set(0), linear["bias"].at[0].set(value)
+        layers = unit | {key: unit[key] | {"linear": linear | {"kernel": kernel, "bias": biases}}}
+        decoder = weights.parameters["decoder"] | {"layers": layers}
+        held = weights._replace(parameters=weights.parameters | {"decoder": decoder})
+        return layer_loss(autoencoder, held, x, KEY, 1, NoCorruption(), {}, all_of(x)).sum()
+
+    exact = (sigmoid(bias) - h[:, 0]).sum()
+    assert float(jax.grad(loss)(jnp.float32(bias))) == pytest.approx(exact, rel=0.05)
+
+
 def _by_index(parameters):
     """Layers by number, whatever kind of keys they have."""
     for net in ("encoder", "decoder"):

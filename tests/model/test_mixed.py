@@ -117,6 +117,10 @@ def test_training_hides_some_categories_and_nothing_else():
     share = np.asarray((seen[:, 1] == 0).mean())
     assert share == pytest.approx(HIDDEN, rel=0.2)
     np.testing.assert_array_equal(seen[:, [0, 2]], x[:, [0, 2]])
+    emphatic, weights = built(objective={"corruption": {"kind": "masking", "rate": 0.0, "emphasis": 0.5}})
+    hidden, touched = emphatic._corrupted(weights, x, keys, train=True)
+    np.testing.assert_array_equal(touched, hidden != x)
+    assert touched.any()
     still, _ = made._corrupted(weights, x, keys, train=False)
     np.testing.assert_array_equal(still, x)
 

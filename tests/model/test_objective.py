@@ -170,6 +170,16 @@ def test_schedules(schedule, step, expected):
     assert float(value) == pytest.approx(expected, abs=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["linear", "cosine"])
+@pytest.mark.parametrize(("start", "end"), [(1, 1e-8), (10, 1e-7), (1e-3, 1e-12), (1e-8, 1), (0.3, 0.7)])
+def test_a_schedule_ends_where_it_says_and_stays_between(kind, start, end):
+    schedule = {"kind": kind, "start": start, "end": end, "steps": 10}
+    numbers = numbers_of(experiment(objective={"rate": {"weight": schedule}}), total_steps=100)
+    found = [np.asarray(values_at(numbers, jnp.int32(step))["objective"]["rate"]["weight"]) for step in range(12)]
+    assert (found[0], found[10], found[11]) == (np.float32(start), np.float32(end), np.float32(end))
+    assert all(min(start, end) * (1 - 1e-6) <= value <= max(start, end) * (1 + 1e-6) for value in found)
+
+
 def test_batch_norm_by_hand():
     """Masked rows count for nothing; running means move by a tenth times the share of real rows, variance unbiased."""
     from aecli.model.networks.layers import BatchNorm, Mode

@@ -7,10 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from aecli.config.numbers import numbers_of, values_at_end
 from aecli.config.problems import UserError
 from aecli.experiment import load
+from aecli.layout import Layout
+from aecli.model.autoencoder import Autoencoder
+from aecli.model.forward import Weights
 from aecli.model.objective import terms
-from tests.helpers import built, experiment, images
+from tests.helpers import SHAPE, built, experiment, images
 
 
 def value_of(config, x, seed=1):
@@ -76,6 +80,39 @@ def test_code_kl():
     mean = np.asarray(autoencoder.encode(weights, x).mean, np.float64).mean(0)
     exact = (0.2 * np.log(0.2 / mean) + 0.8 * np.log(0.8 / (1 - mean))).sum()
     np.testing.assert_allclose(value, exact, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("h", "slope"), [(-13.0, -0.05), (-20.0, -0.05), (-60.0, -0.05), (12.0, 0.95), (16.0, 0.95)])
+def test_code_kl_moves_a_unit_that_is_dead_or_saturated(h, slope):
+    """d Omega / dh = rho_hat - rho of rows that are alike, however near 0 or 1 their activation is."""
+    config = experiment(
+        model={"encoder": {"widths": []}, "bottleneck": {"kind": "dense", "size": 1, "activation": "sigmoid"}},
+        objective={"penalties": [{"kind": "code_kl", "target": 0.05}]},
+    )
+    autoencoder, weights = built(config)
+
+    def charged(bias):
+        head = {"kernel": jnp.zeros_like(weights.parameters["head"]["kernel"]), "bias": bias}
+        held = weights._replace(parameters=weights.parameters | {"head": head})
+        found = terms(autoencoder, held, images(3), jax.random.key(0), train=True, mask=jnp.ones(3, bool))[0]
+        return found["penalties.0.code_kl"][0]
+
+    assert float(jax.grad(charged)(jnp.full(1, h))[0]) == pytest.approx(slope, rel=0.06)
+
+
+def test_weights_leave_a_classifier_alone():
+    config = experiment(objective={"penalties": [{"kind": "weight_l2", "on": "both"}]})
+    values = []
+    for classes in (0, 5):
+        autoencoder = Autoencoder(config.model, config.objective, Layout(SHAPE, classes=classes))
+        parameters, variables = autoencoder.init(jax.random.key(0))
+        weights = Weights(parameters, variables, values_at_end(numbers_of(config, 1)))
+        assert ("classifier" in parameters) == bool(classes)
+        found = terms(autoencoder, weights, images(2), jax.random.key(0), train=True, mask=jnp.ones(2, bool))[0]
+        exact = sum(np.square(k).sum() for n in ("kernel", "bias") for k in leaves({**parameters, "classifier": {}}, n))
+        values.append((float(found["penalties.0.weight_l2"][0]), exact))
+    for value, exact in values:
+        assert value == pytest.approx(exact, rel=1e-5)
 
 
 CLOSED = [

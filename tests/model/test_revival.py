@@ -76,6 +76,14 @@ def test_a_unit_that_speaks_of_a_padded_row_alone_is_dead():
     assert float(first) == float(other)
 
 
+def test_without_dead_units_nothing_is_charged():
+    model = {"encoder": {"widths": []}, "bottleneck": {"kind": "top_k", "size": 2, "k": 2}}
+    autoencoder, weights = built(experiment(model=model, objective={"penalties": ["revival"]}))
+    assert float(charge(autoencoder, weights, weights.parameters, images(7))) == 0
+    slopes = jax.grad(lambda p: charge(autoencoder, weights, p, images(7)))(weights.parameters)
+    assert all(not np.any(leaf) for leaf in jax.tree.leaves(slopes))
+
+
 def test_holes_and_categories_have_no_error():
     """Of a mixed row the numbers that are known; what a hole would have been changes nothing."""
     nan = np.nan

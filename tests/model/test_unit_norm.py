@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from aecli.config.numbers import numbers_of
+from aecli.model.networks.unit_norm import directions
 from aecli.training.program import program
 from tests.helpers import SHAPE, built, experiment, images
 
@@ -38,6 +39,13 @@ def test_directions_have_length_one_before_and_after_updates(epochs):
     state, *_ = trained("unit_norm", epochs=epochs, average={"kind": "ema", "decay": 0.9})
     np.testing.assert_allclose(norms(state.parameters), 1, rtol=1e-6)
     np.testing.assert_allclose(norms(state.average), 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("size", [2e-38, 1e-21, 1.0, 1e19, 5e37])
+def test_directions_of_any_size_have_length_one(size):
+    found = directions(jnp.full((2, 4), size, jnp.float32).at[1].set(0))
+    np.testing.assert_allclose(found[0], 0.5, rtol=1e-6)
+    np.testing.assert_array_equal(found[1], 0)
 
 
 def test_the_code_does_not_shrink_while_the_decoder_grows():

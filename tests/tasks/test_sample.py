@@ -98,6 +98,15 @@ def test_few_or_equal_codes_still_make_a_mixture(codes):
     assert np.abs(z - codes.mean(axis=0)).max() < 6 * max(codes.std(), 0.01)
 
 
+def test_a_unit_that_does_not_vary_stays_what_it_is():
+    codes = np.random.default_rng(0).normal(0, 1e-4, (300, 3))
+    codes[:, 1] = 5e-5
+    drawn = fit(codes).sample(500, seed=0)
+    np.testing.assert_array_equal(drawn[:, 1], np.float32(5e-5))
+    np.testing.assert_allclose(drawn[:, [0, 2]].std(axis=0), 1e-4, rtol=0.2)
+    np.testing.assert_array_equal(fit(codes[:1]).sample(4, seed=0), np.repeat(codes[:1], 4, axis=0).astype(np.float32))
+
+
 def test_wide_codes_get_as_many_components_as_the_work_allows(monkeypatch):
     codes = np.random.default_rng(0).normal(size=(400, 4))  # by rows 40 components
     assert len(fit(codes).weights) == 10

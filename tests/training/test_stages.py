@@ -186,6 +186,20 @@ def test_a_schedule_that_training_ends_before_is_named(training, named):
     assert all("model.bottleneck.k is to reach 2 after 31 steps, and training has 30" in text for text in found)
 
 
+def test_what_training_alone_depends_on_or_nothing_is_not_named():
+    ends = {"kind": "linear", "start": 0.5, "end": 0.1, "steps": 99}
+    model = {
+        "encoder": {"widths": [8], "dropout": ends},
+        "bottleneck": {"kind": "jump_relu", "size": 4, "bandwidth": ends},
+    }
+    flat = {"penalties": [{"kind": "code_l0", "weight": {**ends, "end": 0.5}}]}
+    assert not unfinished(experiment(model=model, objective=flat, training={"epochs": 3}), 10)
+    moving = {"penalties": [{"kind": "code_l0", "weight": ends}]}
+    assert len(unfinished(experiment(model=model, objective=moving, training={"epochs": 3}), 10)) == 1
+    alone = {"epochs": 0, "supervised": {"epochs": 3}}
+    assert not unfinished(experiment(model=model, objective=moving, training=alone), 10)
+
+
 def test_check_and_train_warn_of_it():
     words = ["data.source=digits", "training.epochs=1", "model.bottleneck={kind: top_k, size: 4, k: {kind: linear, "
              "start: 4, end: 2, steps: 900}}"]  # fmt: skip

@@ -146,7 +146,7 @@ def table(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("table")
 def test_rows_without_a_label_do_not_count():
     said = done("train", "c.yaml", "evaluation.metrics=[classification, reconstruction, sparsity]")
-    assert said.err.count("note: the decoder is as it was before training with labels") == 1
+    assert said.err.count("note: training with labels came last") == 1
     run = Path(said.out.strip())
     record = json.loads((run / "run.json").read_text())
     assert record["metrics"]["error"] < 0.15
@@ -250,6 +250,22 @@ def test_a_column_that_differs_in_nearly_every_row_is_no_classes(tmp_path):
         load_dataset(load(config))
     path.write_text("\n".join(["a,b,y", *(f"{a:.3f},{b:.3f},{min(abs(y), 2):.0f}" for a, b, y in rows)]))
     assert load_dataset(load(config)).features.classes == ("0", "1", "2")
+
+
+def test_where_logits_are_not_finite_no_class_is_right(run, monkeypatch):
+    from aecli.evaluation.classification import Classification
+
+    trained = aecli.open_run(run).trained
+    rows = trained.split()[1]
+    measured = Classification(trained)
+    monkeypatch.setattr(type(trained), "logits", lambda self, x: np.full((len(x), 10), np.nan, np.float32))
+    measured.add(rows, 0)
+    assert measured.result().metrics["error"].value == 1
+    monkeypatch.undo()
+    again = Classification(trained)
+    again.add(rows, 0)
+    entropy = again.result().metrics["cross_entropy"]
+    assert 0 < entropy.stderr < entropy.value
 
 
 def test_a_run_without_a_classifier_says_so(tmp_path):

@@ -22,8 +22,8 @@ class BatchTopK(Bottleneck):
 
     Where a code is applied, and in validation, a unit is kept if it reaches a threshold: the running mean of the
     smallest that the batches of training kept, so that a row's code does not depend on its neighbours. A batch moves
-    it by 0.1 times its share of real rows. k is one number: as it fell, an early checkpoint would have the
-    threshold, and with it the validation loss, of a larger k.
+    it by 0.1 times its share of real rows; from the first batch on it is a mean of what was seen. k is one number: as
+    it fell, an early checkpoint would have the threshold, and with it the validation loss, of a larger k.
     """
 
     kind: Literal["batch_top_k"] = "batch_top_k"
@@ -46,11 +46,11 @@ class BatchTopK(Bottleneck):
         return self
 
     def own(self) -> dict[str, Any]:
-        """The threshold: 0, which keeps what is positive, before any training."""
+        """The threshold, which before any training keeps what is positive, and the weight of what it is a mean of."""
         import jax.numpy as jnp
         from flax import nnx
 
-        return {"threshold": nnx.BatchStat(jnp.zeros(()))}
+        return {"threshold": nnx.BatchStat(jnp.zeros(())), "weight": nnx.BatchStat(jnp.zeros(()))}
 
     def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
         """`value` keeps the largest of the batch in training, and what reaches the threshold else, as `mean` does."""
@@ -60,7 +60,7 @@ class BatchTopK(Bottleneck):
         from aecli.model.bottlenecks.code import Code
 
         z = jax.nn.relu(h)
-        threshold = given.own["threshold"][...]
+        threshold, weight = given.own["threshold"][...], given.own["weight"][...]
         mean = jnp.where(z >= threshold, z, 0)
         if not given.mode.train:
             return Code(mean, mean, jnp.zeros_like(z))
@@ -68,7 +68,12 @@ class BatchTopK(Bottleneck):
         kept = _kept(jax.lax.stop_gradient(z), real, given.numbers["k"])
         smallest = jnp.min(jnp.where(kept, z, jnp.inf))
         step = jnp.where(jnp.any(kept), STEP * jnp.mean(real), 0)
-        given.own["threshold"].set_value(threshold + step * (jnp.where(jnp.any(kept), smallest, threshold) - threshold))
+        weight = weight + step * (1 - weight)
+        share = step / jnp.where(weight > 0, weight, 1)
+        given.own["threshold"].set_value(
+            threshold + share * (jnp.where(jnp.any(kept), smallest, threshold) - threshold)
+        )
+        given.own["weight"].set_value(weight)
         return Code(jnp.where(kept, z, 0), mean, jnp.zeros_like(z))
 
 

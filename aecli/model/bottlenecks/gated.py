@@ -17,7 +17,8 @@ class Gated(Bottleneck):
 
     A gate that is open or shut has no gradient: penalty gate_l1 charges how far gates are open, and
     gate_reconstruction what the gates alone would reconstruct, so that the charge does not make the code smaller.
-    The paper's W (x - b_dec) + b_gate is W x + b here: b holds the decoder's part.
+    The paper's gate W (x - b_dec) + b_gate is h = W x + c here: c holds the decoder's part; the loudness has c, too,
+    and its own b.
     """
 
     kind: Literal["gated"] = "gated"

@@ -25,7 +25,7 @@ class JumpReLU(Bottleneck):
 
     kind: Literal["jump_relu"] = "jump_relu"
     threshold: float = Field(default=0.1, gt=0, le=1e6, description="theta of each unit before training")
-    bandwidth: Annotated[Number, Swept(gt=0)] = Field(
+    bandwidth: Annotated[Number, Swept(gt=0, applied=False)] = Field(
         default=0.1, description="epsilon, the width about theta whose outputs move it"
     )
     formula: ClassVar[str] = "z_j = h_j [h_j > theta_j], theta_j = exp(log_threshold_j) learned;  rate = 0"

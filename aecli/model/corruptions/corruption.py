@@ -35,7 +35,7 @@ class Corruption(Part):
 class Noise(Corruption):
     """A corruption that touches features; `emphasis` e weighs the loss of the others by 1 - e.
 
-    Source: Vincent et al. 2010, section 4.2, with alpha = 1 and beta = 1 - e.
+    Source: Vincent et al. 2010, with alpha = 1 and beta = 1 - e.
     """
 
     level: ClassVar[str] = "rate"

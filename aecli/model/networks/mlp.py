@@ -26,7 +26,7 @@ class MLP(Network):
     )
     activation: Activation = Field(default="relu", description="after each layer")
     norm: Norm = Field(default="none", description="before each activation")
-    dropout: Annotated[Number, Swept(ge=0, lt=1, off=0.0)] = Field(
+    dropout: Annotated[Number, Swept(ge=0, lt=1, off=0.0, applied=False)] = Field(
         default=0.0, description="probability that a unit is dropped"
     )
     gated: bool = Field(default=False, description="each layer is s(Wx + b) * sigmoid(Vx + c)")

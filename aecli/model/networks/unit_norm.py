@@ -44,5 +44,7 @@ def directions(kernel: Any) -> Any:
     """Each row, what one unit writes, divided by its norm."""
     import jax.numpy as jnp
 
-    norm = jnp.sqrt(jnp.sum(jnp.square(kernel), axis=1, keepdims=True))
-    return kernel / jnp.maximum(norm, jnp.finfo(kernel.dtype).tiny)
+    largest = jnp.max(jnp.abs(kernel), axis=1, keepdims=True)  # else squares of very small or large numbers are lost
+    scaled = kernel / jnp.where(largest > 0, largest, 1)
+    norm = jnp.sqrt(jnp.sum(jnp.square(scaled), axis=1, keepdims=True))
+    return scaled / jnp.maximum(norm, 1)

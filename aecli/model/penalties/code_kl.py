@@ -12,7 +12,9 @@ from aecli.model.penalties.penalty import Penalty
 if TYPE_CHECKING:
     from aecli.model.penalties.penalty import Omega
 
-EDGE = 1e-6  # keeps a dead or saturated unit's logarithm finite
+# They keep the logarithm of a dead or a saturated unit finite: as near 0 and 1 as a float32 sigmoid tells apart, since
+# beyond them a unit has no gradient that could bring it back.
+LOW, SHORT = 1e-30, 1e-7
 
 
 class CodeKL(Penalty):
@@ -29,10 +31,15 @@ class CodeKL(Penalty):
         import jax.numpy as jnp
 
         def omega(forward, parameters, numbers):
-            mask = forward.mask[:, None]
-            mean = jnp.sum(jnp.where(mask, forward.code.value, 0), axis=0) / jnp.maximum(jnp.sum(mask), 1)
-            rho, mean = numbers["target"], jnp.clip(mean, EDGE, 1 - EDGE)
-            return jnp.sum(rho * jnp.log(rho / mean) + (1 - rho) * jnp.log((1 - rho) / (1 - mean)))
+            mask, rows = forward.mask[:, None], jnp.maximum(jnp.sum(forward.mask), 1)
+            on, off = (
+                jnp.sum(jnp.where(mask, share, 0), axis=0) / rows
+                for share in (forward.code.value, 1 - forward.code.value)
+            )
+            rho = numbers["target"]
+            spoken = rho * (jnp.log(rho) - jnp.log(jnp.maximum(on, LOW)))
+            silent = (1 - rho) * (jnp.log1p(-rho) - jnp.log(jnp.maximum(off, SHORT)))
+            return jnp.sum(spoken + silent)
 
         return omega
 

@@ -38,13 +38,19 @@ class Penalty(Part):
 
 
 def weights(parameters: dict[str, Any], on: Literal["kernel", "bias", "both"]) -> list[Float[Array, "..."]]:
-    """The kernels, the biases, or both, of every linear layer; scales and shifts of norms are not among them."""
+    """The kernels, the biases, or both, of every linear layer of the autoencoder.
+
+    Scales and shifts of norms are not among them, nor is the classifier that labels will train.
+    """
     import jax
 
-    found = []
-    for path, leaf in jax.tree_util.tree_flatten_with_path(parameters)[0]:
-        names = [str(getattr(key, "key", key)) for key in path]
-        kind = "kernel" if names[-1].startswith("kernel") else "bias" if names[-1] == "bias" else None
-        if kind and "norm" not in names and on in (kind, "both"):
-            found.append(leaf)
-    return found
+    wanted = ("kernel", "bias") if on == "both" else (on,)
+    leaves = jax.tree_util.tree_flatten_with_path(parameters)[0]
+    return [leaf for path, leaf in leaves if counted([str(getattr(key, "key", key)) for key in path]) in wanted]
+
+
+def counted(names: list[str]) -> Literal["kernel", "bias"] | None:
+    """What the parameter of this path counts as, where it is a weight of a linear layer of the autoencoder."""
+    if "norm" in names or names[0] == "classifier" or names[-1] not in ("kernel", "bias"):
+        return None
+    return "kernel" if names[-1] == "kernel" else "bias"

@@ -20,8 +20,8 @@ class Revival(Penalty):
 
     Dead is a unit that is zero for every row of the batch. Of each row the `units` dead ones of the largest encoder
     outputs, where these are positive, are passed through their own rows of the decoder's kernel, without its bias.
-    Encoder and decoder must be one linear layer each: units that speak would share what lies between. Categories of
-    a table and holes have no error here.
+    Where none is dead there is nothing to bring back: Omega is 0. Encoder and decoder must be one linear layer each:
+    units that speak would share what lies between. Categories of a table and holes have no error here.
     """
 
     kind: Literal["revival"] = "revival"
@@ -45,7 +45,7 @@ class Revival(Penalty):
             kernel = parameters["head"]["kernel"].T if model.tied else parameters["decoder"]["last"]["kernel"]
             error, known = _error(forward)
             left = jax.lax.stop_gradient(error) - tried @ kernel[:, : error.shape[1]]
-            return per_example(jnp.square(jnp.where(known, left, 0)))
+            return jnp.where(jnp.all(spoke), 0, per_example(jnp.square(jnp.where(known, left, 0))))
 
         return omega
 

@@ -32,10 +32,12 @@ def draw(claim: Claim, found: Mapping[str, Sequence[float]], runs: Mapping[str, 
         return None
     from aecli.report import figures
 
-    spectra = {name: values for name in names if (values := _spectrum(runs[name])) is not None}
+    spectra = {name: values for name in names if (values := _singular_values(runs[name])) is not None}
+    rows = " or ".join(f"{count:,}" for count in sorted({len(values) for values in spectra.values()}))
+    means = {name: values.mean(axis=0) for name, values in spectra.items()}
     first = runs[names[0]].path
     path = first.parent.parent / f"variants-{first.name}.png"
-    return figures.variants(numbers, path, spectra=spectra, title=claim.recipe.name)
+    return figures.variants(numbers, path, spectra=means, of=f"{rows} rows", title=claim.recipe.name)
 
 
 def _metrics(claim: Claim) -> list[str]:
@@ -44,11 +46,10 @@ def _metrics(claim: Claim) -> list[str]:
     return list(dict.fromkeys(sides))[:MOST]
 
 
-def _spectrum(run: Run) -> Float[np.ndarray, " values"] | None:
-    """The mean singular values of the Jacobian, of a run that measures them."""
+def _singular_values(run: Run) -> Float[np.ndarray, "rows values"] | None:
+    """Those of the Jacobian, of a run that measures them."""
     from aecli.tasks import spectrum
     from aecli.training.trained import open_trained
 
     trained = open_trained(run)
-    values = spectrum.values(trained, trained.split()[1])
-    return None if values is None else values.mean(axis=0)
+    return spectrum.values(trained, trained.split()[1])
