@@ -16,6 +16,7 @@ from aecli.model.bottlenecks import BOTTLENECKS
 from aecli.model.corruptions import CORRUPTIONS
 from aecli.model.corruptions.corruption import Corruption
 from aecli.model.corruptions.none import NoCorruption
+from aecli.model.estimators import ESTIMATORS
 from aecli.model.networks import DECODERS, NETWORKS
 from aecli.model.networks.mirror import Mirror
 from aecli.model.networks.mlp import MLP
@@ -27,7 +28,7 @@ from aecli.model.spec import Model, Objective, conflicts, idle, term_names
 from aecli.optimizers import OPTIMIZERS, Adam, Optimizer
 
 # Every registry of the formula, in the order it is read.
-ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, PENALTIES, OPTIMIZERS)
+ROOMS = (CORRUPTIONS, NETWORKS, BOTTLENECKS, PRIORS, DECODERS, RECONSTRUCTIONS, ESTIMATORS, PENALTIES, OPTIMIZERS)
 
 MetricGroup = Literal[
     "reconstruction",

@@ -62,6 +62,7 @@ def _sides(trained: Trained) -> Any:
         code = autoencoder.encode(weights, x)
         z = jax.vmap(lambda posterior, key: posterior.sample(key))(code.posterior, row_keys(seeds, BOUND, rows))
         distortion = -per_example(autoencoder.decode(weights, z).log_prob(x))
-        return distortion, per_example(code.rate), code.mean
+        rate = autoencoder.prior(weights).rate(code.posterior, z)
+        return distortion, per_example(rate), code.mean
 
     return sides

@@ -109,11 +109,12 @@ def _estimator(trained: Trained) -> Any:
 
     def estimate(weights: Any, x: Any, seeds: Any, rows: Any, counts: Any) -> tuple[Any, Any]:
         posterior, draws = autoencoder.encode(weights, x).posterior, counts[0]
+        prior = autoencoder.prior(weights)
         keys = row_keys(seeds, LIKELIHOOD, rows)
 
         def add(i: Any, sums: tuple[Any, Any, Any]) -> tuple[Any, Any, Any]:
             numbers = i * block + jnp.arange(block)
-            found = _log_weights(autoencoder, weights, x, posterior, keys, numbers)
+            found = _log_weights(autoencoder, weights, x, posterior, prior, keys, numbers)
             found = jnp.where(numbers < draws, found, -jnp.inf)
             highest = jnp.maximum(sums[0], jnp.max(found, axis=1))
             shrink, relative = jnp.exp(sums[0] - highest), jnp.exp(found - highest[:, None])
@@ -134,6 +135,7 @@ def _log_weights(
     weights: Any,
     x: Any,
     posterior: Any,
+    prior: Any,
     keys: Key[Array, " batch"],
     numbers: Int[Array, " draws"],
 ) -> Float[Array, "batch draws"]:
@@ -148,5 +150,5 @@ def _log_weights(
     flat = z.reshape(batch * draws, size)
     repeated = jnp.repeat(x, draws, axis=0)
     log_p = per_example(autoencoder.decode(weights, flat).log_prob(repeated))
-    log_p = log_p + per_example(autoencoder.model.bottleneck.prior.log_prob(flat))
+    log_p = log_p + per_example(prior.log_prob(flat))
     return log_p.reshape(batch, draws) - log_q

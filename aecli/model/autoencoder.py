@@ -14,7 +14,7 @@ from jaxtyping import Array, Bool, Float, Key
 from aecli.layout import HIDDEN, UNKNOWN, Layout, layout_of
 from aecli.model.bottlenecks.bottleneck import Given
 from aecli.model.bottlenecks.code import Code
-from aecli.model.forward import Pass, Weights
+from aecli.model.forward import Drawn, Pass, Weights
 from aecli.model.mixed import Columns
 from aecli.model.networks.keys import Keys
 from aecli.model.networks.layers import Linear, Mode
@@ -35,7 +35,7 @@ class Modules(nnx.Module):
         self.encoder = model.encoder.encoder(layout.input_shape, precision, rngs)
         width, turned = self.encoder.width, self.encoder.turned
         self.head = Linear(width, model.bottleneck.outputs, "linear", precision, rngs, turned=turned)
-        self.bottleneck = nnx.Dict(model.bottleneck.own())
+        self.bottleneck = nnx.Dict(model.bottleneck.own(layout.input_shape, rngs))
         self.decoder = model.decoding.decoder(size, layout.output_shape, precision, rngs)
         own = objective.reconstruction.initial(layout.numbers_shape)
         self.reconstruction = nnx.Dict({name: nnx.Param(value) for name, value in own.items()})
@@ -77,15 +77,15 @@ class Autoencoder:
     def encode(self, weights: Weights, x: Float[Array, " batch *features"], key: Key[Array, ""] | None = None) -> Code:
         """The code of x in evaluation mode; drawn where a key is given, else at its mean."""
         modules = self.merged(weights)
-        return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))[1]
+        return self._code(modules, weights, self.layout.inputs(x, jnp), key, self._mode(weights, "encoder"))
 
     def mean_code(self, weights: Weights, inputs: Float[Array, " batch *inputs"]) -> Float[Array, "batch size"]:
         """The mean code of what the encoder sees (`layout.inputs` of rows): what a penalty differentiates."""
-        return self._code(self.merged(weights), weights, inputs, None, self._mode(weights, "encoder"))[1].mean
+        return self._code(self.merged(weights), weights, inputs, None, self._mode(weights, "encoder")).mean
 
     def decode(self, weights: Weights, z: Float[Array, "batch size"]) -> Any:
         """p(x | z) in evaluation mode: a distribution with `mean`, `sample` and `log_prob`."""
-        return self._output(self.merged(weights), weights, z, self._mode(weights, "decoder"))
+        return self.output(weights, self._decoded(self.merged(weights), z, self._mode(weights, "decoder")))
 
     def reconstruct(self, weights: Weights, x: Float[Array, " batch *features"]) -> Float[Array, " batch *features"]:
         """x_hat = g(mean of b(f(x)))."""
@@ -97,7 +97,7 @@ class Autoencoder:
         """W z + c of the mean code of clean rows, and the variables after it; in evaluation mode but for another."""
         modules = self.merged(weights)
         mode = self._mode(weights, "encoder") if mode is None else mode
-        _, code = self._code(modules, weights, self.layout.inputs(x, jnp), None, mode)
+        code = self._code(modules, weights, self.layout.inputs(x, jnp), None, mode)
         with jax.named_scope("classifier"):
             found = modules.classifier(code.mean)
         _, _, after = nnx.split(modules, nnx.Param, ...)
@@ -122,15 +122,23 @@ class Autoencoder:
             corrupted, touched = self._corrupted(weights, x, keys, train)
         modules = self.merged(weights)
         encoding = self._mode(weights, "encoder", train, keys[ENCODER], mask)
-        h, code = self._code(modules, weights, self.layout.inputs(corrupted, jnp), keys[BOTTLENECK], encoding)
-        decoding = self._mode(weights, "decoder", train, keys[DECODER], mask)
-        output = self._output(modules, weights, code.value, decoding)
+        h = self._encoded(modules, self.layout.inputs(corrupted, jnp), encoding)
+        draws = self.objective.samples
+        every = self.bottleneck(modules, weights, repeated(h, draws), keys[BOTTLENECK], encoding)
+        weight = weights.numbers.get("objective", {}).get("rate", {}).get("weight", 1.0)
+        seen, apart = self.objective.estimator.entering(every, draws, weight)
+        decoding = self._mode(weights, "decoder", train, keys[DECODER], repeated(mask, draws))
+        raw = self._decoded(modules, seen.value, decoding)
+        drawn = Drawn(seen, self.output(weights, raw), self._prior(modules, weights), apart)
+        code, output = every, drawn.outputs
+        if draws > 1:
+            code, output = jax.tree.map(lambda a: a[: len(x)], every), self.output(weights, raw[: len(x)])
         _, _, after = nnx.split(modules, nnx.Param, ...)
         variables = nnx.to_pure_dict(after)
         still = weights._replace(variables=variables)
         held = still._replace(parameters=jax.lax.stop_gradient(weights.parameters))
         passed = Pass(
-            x, self.layout.inputs(x, jnp), corrupted, touched, h, code, output, keys[PENALTY], mask,
+            x, self.layout.inputs(x, jnp), corrupted, touched, h, code, output, drawn, keys[PENALTY], mask,
             encode=lambda a: self.mean_code(still, a), decode=lambda z: self.decode(still, z),
             held=lambda z: self.decode(held, z), loss=self.loss,
         )  # fmt: skip
@@ -174,11 +182,30 @@ class Autoencoder:
         mirrored = side == "decoder" and self.model.decoder.kind == "mirror"
         return Mode(train, key, numbers.get("encoder" if mirrored else side, {}), mask)
 
-    def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> tuple[Any, Code]:
-        """What the encoder gives, and its code."""
+    def _encoded(self, modules: Modules, x: Any, mode: Mode) -> Float[Array, "batch outputs"]:
+        """What the encoder gives."""
         with jax.named_scope("encoder"):
-            h = modules.head(modules.encoder(x, mode))
-        return h, self.bottleneck(modules, weights, h, key, mode)
+            return modules.head(modules.encoder(x, mode))
+
+    def _code(self, modules: Modules, weights: Weights, x: Any, key: Any, mode: Mode) -> Code:
+        """The code of what the encoder sees."""
+        return self.bottleneck(modules, weights, self._encoded(modules, x, mode), key, mode)
+
+    def prior(self, weights: Weights) -> Any:
+        """p(z) of a stochastic bottleneck, a `Density`."""
+        return self._prior(self.merged(weights), weights)
+
+    def _prior(self, modules: Modules, weights: Weights) -> Any:
+        """p(z), or None; pseudo-inputs of one are encoded in evaluation mode."""
+        bottleneck: Any = self.model.bottleneck
+        if not bottleneck.stochastic:
+            return None
+        own = dict(modules.bottleneck.items()).get("prior", {})
+        resting = self._mode(weights, "encoder")
+        with jax.named_scope("prior"):
+            return bottleneck.prior.density(
+                bottleneck.size, own, lambda u: bottleneck.posterior(self._encoded(modules, u, resting))
+            )
 
     def bottleneck(
         self, modules: Modules, weights: Weights, h: Float[Array, "batch outputs"], key: Any, mode: Mode
@@ -188,9 +215,10 @@ class Autoencoder:
         with jax.named_scope("bottleneck"):
             return self.model.bottleneck.code(h, Given(numbers, dict(modules.bottleneck.items()), mode, key))
 
-    def _output(self, modules: Modules, weights: Weights, z: Any, mode: Mode) -> Any:
+    def _decoded(self, modules: Modules, z: Any, mode: Mode) -> Float[Array, " batch *outputs"]:
+        """What the decoder's last layer gives."""
         with jax.named_scope("decoder"):
-            return self.output(weights, modules.decoder(z, mode, self.tied_kernels(modules)))
+            return modules.decoder(z, mode, self.tied_kernels(modules))
 
     def tied_kernels(self, modules: Modules) -> list[Float[Array, "inputs outputs"]] | None:
         """The kernels of a tied decoder, first layer first; None where it has its own."""
@@ -209,3 +237,8 @@ class Autoencoder:
         logits = tuple(raw[:, part] for part in layout.logit_slices())
         known = raw[:, : len(layout.numeric)]
         return Columns(likelihood.distribution(known, own, numbers), logits, layout)
+
+
+def repeated(rows: Float[Array, " batch *rest"], draws: int) -> Float[Array, " rows *rest"]:
+    """All rows once for each draw, draw after draw."""
+    return rows if draws == 1 else jnp.tile(rows, (draws, *[1] * (rows.ndim - 1)))

@@ -20,6 +20,11 @@ class Normal:
     mean: Float[Array, "..."]
     log_variance: Float[Array, "..."]
 
+    @property
+    def variance(self) -> Float[Array, "..."]:
+        """exp(log_variance), per feature."""
+        return jnp.exp(self.log_variance)
+
     def log_prob(self, x: Float[Array, "..."]) -> Float[Array, "..."]:
         """-1/2 [log 2 pi + log var + (x - mean)^2 / var], per feature."""
         squared = jnp.square(x - self.mean) * jnp.exp(-self.log_variance)

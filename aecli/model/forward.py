@@ -19,9 +19,20 @@ class Weights(NamedTuple):
     numbers: dict[str, Any]
 
 
+class Drawn(NamedTuple):
+    """What the estimator looks at: code and outputs of every draw, as the decoder saw them (all examples of a draw,
+    then the next), the density p(z), None where nothing is drawn, and what the estimator set apart.
+    """
+
+    code: Code
+    outputs: Any
+    prior: Any
+    apart: Any
+
+
 @dataclass(frozen=True)
 class Pass:
-    """All that a penalty may look at.
+    """All that a penalty may look at. `code` and `output` are those of the first draw, where there are more.
 
     `inputs` is what the encoder sees of the clean x: x itself, but for a table's holes and categories
     (`aecli.layout`). `h` is what the encoder gave the bottleneck, `loss` the reconstruction's of each feature. `encode`
@@ -37,6 +48,7 @@ class Pass:
     h: Float[Array, "batch outputs"]
     code: Code
     output: Any
+    drawn: Drawn
     key: Key[Array, ""]
     mask: Bool[Array, " batch"]
     encode: Callable[[Float[Array, " batch *inputs"]], Float[Array, "batch size"]]

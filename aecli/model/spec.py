@@ -14,6 +14,9 @@ from aecli.model.bottlenecks.dense import Dense
 from aecli.model.corruptions import CORRUPTIONS
 from aecli.model.corruptions.corruption import Corruption
 from aecli.model.corruptions.none import NoCorruption
+from aecli.model.estimators import ESTIMATORS
+from aecli.model.estimators.elbo import Elbo
+from aecli.model.estimators.estimator import Estimator
 from aecli.model.networks import DECODERS, NETWORKS
 from aecli.model.networks.mirror import Mirror
 from aecli.model.networks.mlp import MLP
@@ -50,6 +53,9 @@ class Rate(Spec):
     free_bits: Annotated[Number, Swept(ge=0, off=0.0)] = Field(
         default=0.0, description="nats per unit of the code that are not charged"
     )
+    capacity: Annotated[Number, Swept(ge=0, off=0.0)] = Field(
+        default=0.0, description="C, nats per example: charged is weight * |rate - C| (Burgess et al. 2018)"
+    )
 
 
 class Objective(Spec):
@@ -58,6 +64,10 @@ class Objective(Spec):
     corruption: Annotated[Corruption, CORRUPTIONS] = Field(default=NoCorruption(), description="C")
     reconstruction: Annotated[Reconstruction, RECONSTRUCTIONS] = Field(default=SquaredError(), description="L")
     rate: Rate = Rate()
+    samples: int = Field(default=1, ge=1, le=100_000, description="K, draws of the code per example")
+    estimator: Annotated[Estimator, ESTIMATORS] = Field(
+        default=Elbo(), description="of the expectation over draws and of its gradient"
+    )
     penalties: Annotated[tuple[Annotated[Penalty, PENALTIES], ...], LIST] = Field(
         default=(), description="Omega_i, with their weights"
     )
@@ -76,7 +86,16 @@ def conflicts(model: Model, objective: Objective) -> list[tuple[tuple[str | int,
     if objective.corruption.kind == "gaussian" and getattr(objective.corruption, "emphasis", 0.0):
         text = "gaussian noise touches every feature: emphasis has nothing to weigh, remove it"
         found.append((("objective", "corruption", "emphasis"), text))
+    if not isinstance(objective.estimator, Elbo):
+        found += _not_bounding(objective)
     return found
+
+
+def _not_bounding(objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:
+    """Of another estimator than the elbo: what it has no place for."""
+    kind = objective.estimator.kind  # pyright: ignore[reportAttributeAccessIssue]
+    text = f"`estimator: {kind}` charges log q(z|x) - log p(z) draw by draw: this needs `estimator: elbo`"
+    return [(("objective", "rate", key), text) for key in ("free_bits", "capacity") if getattr(objective.rate, key)]
 
 
 def idle(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...], str]]:
@@ -86,12 +105,24 @@ def idle(model: Model, objective: Objective) -> list[tuple[tuple[str | int, ...]
     """
     if model.bottleneck.stochastic:
         return []
-    rate = objective.rate
-    asked = [
-        key for key in Rate.model_fields if key in rate.model_fields_set and getattr(rate, key) != getattr(Rate(), key)
+    kind = model.bottleneck.kind  # pyright: ignore[reportAttributeAccessIssue]
+    rest = "so that this has no effect: remove it, or use a stochastic one, e.g. gaussian"
+    found: list[tuple[tuple[str | int, ...], str]] = [
+        (("objective", "rate", key), f"a {kind} bottleneck has no rate, {rest}")
+        for key in _asked(objective.rate, Rate(), tuple(Rate.model_fields))
     ]
-    text = f"a {model.bottleneck.kind} bottleneck has no rate, so that this has no effect"  # pyright: ignore
-    return [(("objective", "rate", key), f"{text}: remove it, or use a stochastic one, e.g. gaussian") for key in asked]
+    drawn = _asked(objective, Objective(), ("samples", "estimator"))
+    return found + [(("objective", key), f"a {kind} bottleneck draws nothing, {rest}") for key in drawn]
+
+
+def _asked(section: Spec, default: Spec, keys: tuple[str, ...]) -> list[str]:
+    """Of these keys those that were set, to another value than they have anyway."""
+    return [key for key in keys if key in section.model_fields_set and getattr(section, key) != getattr(default, key)]
+
+
+def _weighed(objective: Objective) -> str:
+    """The unit of a loss that is no weighted sum of its terms."""
+    return f"minus the importance-weighted bound of {objective.samples} draws, mean over examples"
 
 
 def penalty_names(objective: Objective) -> list[str]:
@@ -110,7 +141,7 @@ def units(model: Model, objective: Objective, *, mixed: bool) -> dict[str, str]:
     nats = objective.reconstruction.kind != "squared_error"
     apart = " and, of categories, nats" if mixed and not nats else ""
     found = {
-        "loss": "weighted sum of the terms, mean over examples",
+        "loss": "weighted sum of the terms, mean over examples" if objective.estimator.bound else _weighed(objective),
         "reconstruction": ("nats" if nats else "squared error") + apart + ", sum over features, mean over examples",
     }
     if model.bottleneck.stochastic:

@@ -26,8 +26,8 @@ FILE = "aggregate.npz"
 class Aggregate:
     """The moments of the aggregate posterior q(z) = E_x q(z|x) over the training rows, and what the prior makes of it.
 
-    `misfit` is KL(N(mean_j, variance_j) || p(z_j)) in nats, mean over the units j: of mean and variance alone, so that
-    it is a lower sign of what does not fit: it sees neither shapes nor correlations.
+    `misfit` is KL(N(mean_j, variance_j) || N(m_j, v_j)) in nats, mean over the units j, m and v the prior's own: of
+    mean and variance alone, so that it is a lower sign of what does not fit: it sees neither shapes nor correlations.
     """
 
     mean: Float[np.ndarray, " size"]
@@ -75,20 +75,17 @@ def tell(trained: Trained, warn: Callable[[str], None]) -> None:
 
 def _moments(trained: Trained) -> tuple[Float[np.ndarray, " size"], Float[np.ndarray, " size"]]:
     """E mu(x), and Var mu(x) + E sigma^2(x)."""
-    import jax.numpy as jnp
 
     def posterior(weights: Any, x: Any) -> Any:
         found = trained.autoencoder.encode(weights, x).posterior
-        return found.mean, jnp.exp(found.log_variance)
+        return found.mean, found.variance
 
     means, variances = (a.astype(np.float64) for a in trained.mapped("posterior", posterior, training_rows(trained)))
     return means.mean(axis=0), means.var(axis=0) + variances.mean(axis=0)
 
 
 def _misfit(trained: Trained, mean: np.ndarray, variance: np.ndarray) -> float:
-    from aecli.model.distributions import Normal
-
-    prior = trained.model.bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
+    own_mean, own_variance = (np.asarray(a, np.float64) for a in trained.autoencoder.prior(trained.weights).moments())
     with np.errstate(divide="ignore", invalid="ignore"):
-        gaussian = Normal(mean.astype(np.float32), np.log(variance).astype(np.float32))  # pyright: ignore
-    return float(np.asarray(prior.rate(gaussian), np.float64).mean())
+        ratio = variance / own_variance
+        return float(np.mean(0.5 * (ratio - 1 - np.log(ratio) + np.square(mean - own_mean) / own_variance)))

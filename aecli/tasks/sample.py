@@ -215,9 +215,7 @@ def _sampler(trained: Trained, name: str) -> str:
 def _prior_codes(trained: Trained, count: int, seed: int) -> Float32[np.ndarray, " count size"]:
     from aecli.training.keys import SAMPLING, stream_key
 
-    bottleneck = trained.model.bottleneck
-    prior = bottleneck.prior  # pyright: ignore[reportAttributeAccessIssue]
-    return np.asarray(prior.sample(stream_key(seed, SAMPLING), count, bottleneck.size))
+    return np.asarray(trained.autoencoder.prior(trained.weights).sample(stream_key(seed, SAMPLING), count))
 
 
 def _decoded(

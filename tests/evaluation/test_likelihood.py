@@ -58,7 +58,8 @@ def test_the_streaming_sum_against_scipy(linear):
     seeds, rows = map(jnp.asarray, numbered(0, 20))
     keys = row_keys(seeds, LIKELIHOOD, rows)
     posterior = trained.autoencoder.encode(trained.weights, jnp.asarray(x)).posterior
-    arguments = (trained.autoencoder, trained.weights, jnp.asarray(x), posterior, keys, jnp.arange(draws))
+    prior = trained.autoencoder.prior(trained.weights)
+    arguments = (trained.autoencoder, trained.weights, jnp.asarray(x), posterior, prior, keys, jnp.arange(draws))
     log_w = np.asarray(module._log_weights(*arguments), np.float64)
     nll, effective = importance_sampled(trained, x, draws)
     np.testing.assert_allclose(nll, np.log(draws) - logsumexp(log_w, axis=1), rtol=1e-5, atol=1e-5)
@@ -71,7 +72,8 @@ def test_importance_weights_against_scipy(linear):
     trained, x = maker(shift=1.0, widen=0.8), jnp.asarray(x[:4])
     keys = jax.random.split(jax.random.key(3), 4)
     q = trained.autoencoder.encode(trained.weights, x).posterior
-    found = module._log_weights(trained.autoencoder, trained.weights, x, q, keys, jnp.arange(3))
+    prior = trained.autoencoder.prior(trained.weights)
+    found = module._log_weights(trained.autoencoder, trained.weights, x, q, prior, keys, jnp.arange(3))
     decoder = trained.weights.parameters["decoder"]["last"]
     for i in range(4):
         for k in range(3):

@@ -24,7 +24,7 @@ def test_a_batch_keeps_its_largest_units_and_padding_none():
     real = np.arange(8) < 5
     part = BatchTopK(size=6, k=1.5)
     padded = jnp.asarray(np.where(real[:, None], h, np.nan))
-    own = nnx.Dict(part.own())
+    own = nnx.Dict(part.own((4,), None))
     code = part.code(padded, Given(K, own, Mode(train=True, mask=jnp.asarray(real))))
     z = np.maximum(h[:5], 0)
     bar = np.sort(z.ravel())[::-1][7]  # 1.5 x 5 rows, rounded to the even 8
@@ -38,7 +38,7 @@ def test_a_batch_keeps_its_largest_units_and_padding_none():
 
 def test_the_threshold_is_the_weighted_mean_of_what_was_seen():
     part = BatchTopK(size=6, k=1.5)
-    own, total, weight = nnx.Dict(part.own()), 0.0, 0.0
+    own, total, weight = nnx.Dict(part.own((4,), None)), 0.0, 0.0
     for seed in range(4):
         h = np.random.default_rng(seed).normal(size=(8, 6)).astype(np.float32)
         part.code(jnp.asarray(h), Given(K, own, Mode(train=True)))

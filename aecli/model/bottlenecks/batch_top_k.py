@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Bool, Float
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.keys import Keys
 
 STEP = 0.1  # of the threshold's running mean, as of batch norm's
 
@@ -45,7 +46,7 @@ class BatchTopK(Bottleneck):
             raise ValueError(f"k is {k:g}, but the code has {self.size} units")
         return self
 
-    def own(self) -> dict[str, Any]:
+    def own(self, inputs: tuple[int, ...], rngs: Keys) -> dict[str, Any]:
         """The threshold, which before any training keeps what is positive, and the weight of what it is a mean of."""
         import jax.numpy as jnp
         from flax import nnx
@@ -63,7 +64,7 @@ class BatchTopK(Bottleneck):
         threshold, weight = given.own["threshold"][...], given.own["weight"][...]
         mean = jnp.where(z >= threshold, z, 0)
         if not given.mode.train:
-            return Code(mean, mean, jnp.zeros_like(z))
+            return Code(mean, mean)
         real = jnp.ones(h.shape[0], bool) if given.mode.mask is None else given.mode.mask
         kept = _kept(jax.lax.stop_gradient(z), real, given.numbers["k"])
         smallest = jnp.min(jnp.where(kept, z, jnp.inf))
@@ -74,7 +75,7 @@ class BatchTopK(Bottleneck):
             threshold + share * (jnp.where(jnp.any(kept), smallest, threshold) - threshold)
         )
         given.own["weight"].set_value(weight)
-        return Code(jnp.where(kept, z, 0), mean, jnp.zeros_like(z))
+        return Code(jnp.where(kept, z, 0), mean)
 
 
 def _kept(z: Float[Array, "batch size"], real: Bool[Array, " batch"], k: Float[Array, ""]) -> Bool[Array, "batch size"]:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float, Key
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.keys import Keys
     from aecli.model.networks.layers import Mode
 
 
@@ -41,8 +42,11 @@ class Bottleneck(Part):
         """How many encoder outputs it needs."""
         return self.size
 
-    def own(self) -> dict[str, Any]:
-        """What it holds itself, as NNX variables by name: `Param` is trained, `BatchStat` moves as batches pass."""
+    def own(self, inputs: tuple[int, ...], rngs: Keys) -> dict[str, Any]:
+        """What it holds itself, as NNX variables by name: `Param` is trained, `BatchStat` moves as batches pass.
+
+        `inputs` is the shape of what the encoder sees.
+        """
         return {}
 
     @abstractmethod

@@ -14,13 +14,11 @@ from jaxtyping import Array, Float
 class Code:
     """What a bottleneck makes of the encoder's output.
 
-    `value` is what the decoder sees, `mean` what `embed` writes, `rate` what the bottleneck charges per unit (nats;
-    zero where it charges nothing), `posterior` q(z|x) where the bottleneck is stochastic; `active` 1 for each unit that
-    speaks and 0 for the others, where that has a gradient.
+    `value` is what the decoder sees, `mean` what `embed` writes, `posterior` q(z|x) where the bottleneck is stochastic;
+    `active` 1 for each unit that speaks and 0 for the others, where that has a gradient.
     """
 
     value: Float[Array, "batch size"]
     mean: Float[Array, "batch size"]
-    rate: Float[Array, "batch size"]
     posterior: Any = None
     active: Float[Array, "batch size"] | None = None

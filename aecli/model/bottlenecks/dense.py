@@ -24,10 +24,9 @@ class Dense(Bottleneck):
     source: ClassVar[str] = "Hinton & Salakhutdinov 2006"
 
     def code(self, h: Float[Array, "batch outputs"], given: Given) -> Code:
-        """A point: value and mean agree, nothing is charged."""
-        import jax.numpy as jnp
+        """A point: value and mean agree."""
 
         from aecli.model.bottlenecks.code import Code
 
         z = activation(self.activation)(h)
-        return Code(z, z, jnp.zeros_like(z))
+        return Code(z, z)

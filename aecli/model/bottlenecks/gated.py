@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.keys import Keys
 
 
 class Gated(Bottleneck):
@@ -26,7 +27,7 @@ class Gated(Bottleneck):
     source: ClassVar[str] = "Rajamanoharan et al. 2024 (Improving Dictionary Learning with Gated Sparse Autoencoders)"
     elementwise: ClassVar[bool] = False
 
-    def own(self) -> dict[str, Any]:
+    def own(self, inputs: tuple[int, ...], rngs: Keys) -> dict[str, Any]:
         """r and b of each unit: 0, with which z = relu(h)."""
         import jax.numpy as jnp
         from flax import nnx
@@ -42,4 +43,4 @@ class Gated(Bottleneck):
 
         loud = jax.nn.relu(jnp.exp(given.own["log_scale"][...]) * h + given.own["bias"][...])
         z = jnp.where(h > 0, loud, 0)
-        return Code(z, z, jnp.zeros_like(z))
+        return Code(z, z)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from jaxtyping import Array, Float
 
     from aecli.model.bottlenecks.code import Code
+    from aecli.model.networks.keys import Keys
 
 
 class JumpReLU(Bottleneck):
@@ -33,7 +34,7 @@ class JumpReLU(Bottleneck):
     elementwise: ClassVar[bool] = False
     straight_through: ClassVar[tuple[str, ...]] = ("log_threshold",)
 
-    def own(self) -> dict[str, Any]:
+    def own(self, inputs: tuple[int, ...], rngs: Keys) -> dict[str, Any]:
         """log theta of each unit."""
         import jax.numpy as jnp
         from flax import nnx
@@ -49,4 +50,4 @@ class JumpReLU(Bottleneck):
 
         theta, bandwidth = jnp.exp(given.own["log_threshold"][...]), given.numbers["bandwidth"]
         z = jump(h, theta, bandwidth)
-        return Code(z, z, jnp.zeros_like(z), active=step(h, theta, bandwidth))
+        return Code(z, z, active=step(h, theta, bandwidth))

@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from aecli.config.part import Part
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from aecli.model.densities import Density
+    from aecli.model.networks.keys import Keys
+
+    Posterior = Callable[[Any], Any]
 
 
 class Prior(Part):
     """p(z)."""
 
-    @abstractmethod
-    def sample(self, key: Key[Array, ""], count: int, size: int) -> Float[Array, "count size"]:
-        """Independent draws."""
+    def own(self, size: int, inputs: tuple[int, ...], rngs: Keys) -> dict[str, Any]:
+        """What it learns, as NNX variables by name, for codes of `size` units and encoder inputs of this shape."""
+        return {}
 
     @abstractmethod
-    def log_prob(self, z: Float[Array, " *batch size"]) -> Float[Array, " *batch size"]:
-        """log p(z) per unit, nats."""
-
-    @abstractmethod
-    def rate(self, posterior: Any) -> Float[Array, "batch size"]:
-        """KL(q(z|x) || p(z)) per unit, nats."""
+    def density(self, size: int, own: Mapping[str, Any], posterior: Posterior) -> Density:
+        """p(z), by what `own` made; `posterior` gives q(z|u) of encoder inputs u."""

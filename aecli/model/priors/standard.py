@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from aecli.model.priors.prior import Prior
 
 if TYPE_CHECKING:
-    from jaxtyping import Array, Float, Key
+    from aecli.model.densities import Density
+    from aecli.model.priors.prior import Posterior
 
 
 class Standard(Prior):
@@ -17,20 +19,8 @@ class Standard(Prior):
     formula: ClassVar[str] = "p(z) = N(z; 0, I)"
     source: ClassVar[str] = "Kingma & Welling 2014"
 
-    def sample(self, key: Key[Array, ""], count: int, size: int) -> Float[Array, "count size"]:
-        """Independent draws."""
-        import jax
+    def density(self, size: int, own: Mapping[str, Any], posterior: Posterior) -> Density:
+        """N(0, I); there is nothing to learn."""
+        from aecli.model.densities import StandardNormal
 
-        return jax.random.normal(key, (count, size))
-
-    def log_prob(self, z: Float[Array, " *batch size"]) -> Float[Array, " *batch size"]:
-        """log N(z; 0, 1) per unit, nats."""
-        import jax.numpy as jnp
-
-        from aecli.model.distributions import LOG_2PI
-
-        return -0.5 * (LOG_2PI + jnp.square(z))
-
-    def rate(self, posterior: Any) -> Float[Array, "batch size"]:
-        """KL(q(z|x) || p(z)) per unit, nats, in closed form."""
-        return posterior.kl_to_standard()
+        return StandardNormal(size)

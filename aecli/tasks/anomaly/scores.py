@@ -118,7 +118,7 @@ def _likelihood(trained: Trained, weights: Any, x: Float[Array, " batch *feature
     posterior = autoencoder.encode(weights, x).posterior
     noise = jax.random.normal(stream_key(0, EVALUATION), (DRAWS, 1, bottleneck.size))
     z = posterior.at(noise)
-    charge = jnp.sum(posterior.log_prob(z) - bottleneck.prior.log_prob(z), axis=-1)
+    charge = jnp.sum(posterior.log_prob(z), axis=-1) - jnp.sum(autoencoder.prior(weights).log_prob(z), axis=-1)
     output = autoencoder.decode(weights, z.reshape(-1, bottleneck.size))
     inside, beyond = _within(autoencoder, x)
     log_prob = per_example(output.log_prob(jnp.tile(inside, (DRAWS, *[1] * (x.ndim - 1))))).reshape(charge.shape)
