@@ -73,7 +73,7 @@ class OpenRun:
         *,
         split: str | None = None,
         metrics: list[str] | None = None,
-        importance_samples: int = 500,
+        importance_samples: int | None = None,
         overrides: list[str] | None = None,
     ) -> dict[str, Any]:
         """What `aecli eval --json` prints."""

@@ -142,6 +142,22 @@ class Probe(Spec):
     C: float = Field(default=1.0, gt=0, allow_inf_nan=False, description="over what L2 is divided, as in scikit-learn")
 
 
+class Likelihood(Spec):
+    """How -log p(x) is estimated: with the encoder's proposals, or by chains that know nothing of the encoder.
+
+    Annealed importance sampling goes from the prior to the posterior by `temperatures`, at each of them one Hamiltonian
+    move of so many `leapfrog` steps; it costs about 2 * temperatures * (leapfrog + 1) decoder gradients a chain.
+    Source: Burda et al. 2016; Neal 2001, Wu et al. 2017.
+    """
+
+    method: Literal["importance", "ais", "both"] = "importance"
+    samples: int = Field(default=500, ge=1, le=1_000_000, description="importance samples of each example")
+    chains: int = Field(default=8, ge=1, le=1000, description="annealed chains of each example")
+    temperatures: int = Field(default=500, ge=2, le=100_000)
+    leapfrog: int = Field(default=5, ge=1, le=1000, description="steps of a Hamiltonian move")
+    rows: int = Field(default=100, ge=1, le=200_000, description="examples that are annealed, at most")
+
+
 class Evaluation(Spec):
     """What is measured while training and after it."""
 
@@ -150,6 +166,7 @@ class Evaluation(Spec):
         default=("reconstruction",), description="groups measured at the end"
     )
     probe: Probe = Probe()
+    likelihood: Likelihood = Likelihood()
 
 
 class Anomaly(Spec):

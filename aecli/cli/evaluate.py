@@ -43,8 +43,11 @@ def command(
         ),
     ] = None,
     importance_samples: Annotated[
-        int, typer.Option("--importance-samples", min=1, help="Draws per example for nll.")
-    ] = 500,
+        int | None, typer.Option("--importance-samples", min=1, help="Draws per example for nll (500).")
+    ] = None,
+    method: Annotated[
+        str | None, typer.Option("--method", help="Of the likelihood: importance, ais (annealed chains) or both.")
+    ] = None,
     output: Annotated[Path, typer.Option("--output", "--runs", help="The folder that holds the runs.")] = OUTPUTS,
     checkpoint: CheckpointOption = "best",
     json: JsonOption = False,
@@ -53,11 +56,12 @@ def command(
     from aecli.tasks.evaluate import evaluate
 
     trained = open_trained(run, output, checkpoint)
+    chosen = [*(overrides or []), *([f"evaluation.likelihood.method={method}"] if method else [])]
     groups = [name.strip() for name in metrics.split(",")] if metrics is not None else None
     with Reporter(context.obj["quiet"]) as progress:
         report = evaluate(
             trained, data, split, groups,
-            importance_samples=importance_samples, overrides=overrides or [], say=progress.say,
+            importance_samples=importance_samples, overrides=chosen, say=progress.say,
         )  # fmt: skip
     if json:
         print_json(report)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
 from aecli.config.problems import Problem, UserError, did_you_mean
+from aecli.evaluation.annealed import Annealing
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.classification import Classification
 from aecli.evaluation.denoising import Denoising
 from aecli.evaluation.jacobian import Jacobian
-from aecli.evaluation.likelihood import Likelihood
+from aecli.evaluation.likelihood import Annealed, Likelihood
 from aecli.evaluation.manifold import Manifold
 from aecli.evaluation.metric import Group, Measured
 from aecli.evaluation.pca import Pca
@@ -30,10 +31,13 @@ SAID = 2**20  # rows after which it is said how many have been measured
 
 
 class Asked(NamedTuple):
-    """Importance samples of each row, and whether the evaluated rows are the training rows."""
+    """Importance samples of each row (None: as the config says), and whether the evaluated rows are the training rows;
+    `say` is told how far what takes long is.
+    """
 
-    draws: int = 500
+    draws: int | None = None
     training: bool = False
+    say: Callable[[str], None] = lambda text: None
 
 
 def _objective(trained: Trained, asked: Asked) -> list[Group]:
@@ -42,10 +46,21 @@ def _objective(trained: Trained, asked: Asked) -> list[Group]:
     return [Terms(trained), *bound]
 
 
+def _likelihood(trained: Trained, asked: Asked) -> list[Group]:
+    """By the methods that the config names."""
+    how = trained.experiment.evaluation.likelihood
+    draws = asked.draws or how.samples
+    found: list[Group] = [] if how.method == "ais" else [Likelihood(trained, draws)]
+    if how.method != "importance":
+        annealing = Annealing(how.chains, how.temperatures, how.leapfrog, how.rows)
+        found.append(Annealed(trained, annealing, draws, asked.say))
+    return found
+
+
 STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in which they are shown
     "reconstruction": lambda trained, asked: [Reconstruction(trained)],
     "objective": _objective,
-    "likelihood": lambda trained, asked: [Likelihood(trained, asked.draws)],
+    "likelihood": _likelihood,
     "representation": lambda trained, asked: [Representation(trained, asked.training)],
     "pca": lambda trained, asked: [Pca(trained)],
     "sparsity": lambda trained, asked: [Sparsity(trained)],

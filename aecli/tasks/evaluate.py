@@ -25,7 +25,7 @@ def evaluate(
     data: str | Path | np.ndarray | None = None,
     split: str | None = None,
     metrics: Sequence[str] | None = None,
-    importance_samples: int = 500,
+    importance_samples: int | None = None,
     overrides: Sequence[str] = (),
     say: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
@@ -34,9 +34,10 @@ def evaluate(
     Rows are read once, block by block, and not kept: memory does not grow with their number, and no number depends
     on where they lie. Of rows that are not the run's own, `drift` compares a table's columns with the training rows.
 
-    `metrics` names groups (the config's `evaluation.metrics` where None); the terms of the objective, and the
-    bound of a stochastic bottleneck, always come. `overrides` are KEY=VALUE of the config's evaluation.
-    UserError for an unknown group, no rows, a count of draws out of range, or an override of anything else.
+    `metrics` names groups (the config's `evaluation.metrics` where None); the terms of the objective, and the bound of
+    a stochastic bottleneck, always come. `overrides` are KEY=VALUE of the config's evaluation; `importance_samples` is
+    short for its `likelihood.samples`. UserError for an unknown group, no rows, a count of draws out of range, or an
+    override of anything else.
     """
     from aecli.data.drift import Drift
     from aecli.evaluation.groups import Asked, check_groups, measure
@@ -44,12 +45,12 @@ def evaluate(
 
     trained = _overridden(trained, overrides)
     groups = check_groups(trained.experiment.evaluation.metrics if metrics is None else metrics)
-    if not 1 <= importance_samples <= MOST_DRAWS:
+    if importance_samples is not None and not 1 <= importance_samples <= MOST_DRAWS:
         hint = f"give a number from 1 to {MOST_DRAWS}"
         raise UserError(Problem(f"{importance_samples} importance samples cannot be drawn", None, hint))
     name, blocks = trained.blocks(data, split, rows_of_block(math.prod(trained.layout.shape)))
     drift = Drift(trained.features) if data is not None else None
-    asked = Asked(importance_samples, training=data is None and name == "train")
+    asked = Asked(importance_samples, data is None and name == "train", say)
     rows, (found, notes) = measure(trained, _seen(name, blocks, drift), groups, asked, say)
     if drift is not None:
         _check_known(name, drift)

@@ -13,7 +13,8 @@ from aecli.data.dataset import Split
 from aecli.evaluation import manifold, moments, sample
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.groups import STEPS, Asked, measured
-from aecli.evaluation.likelihood import Likelihood, importance_sampled
+from aecli.evaluation.importance import weighed
+from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.moments import Moments, pieces, rows_of_block
 from aecli.evaluation.reconstruction import Reconstruction, errors
 from aecli.evaluation.representation import Representation
@@ -137,7 +138,7 @@ def test_means_and_errors_are_numpys_in_float64(make):
     found, values = make.metrics(Terms(trained), x), term_values(trained, x)
     close(found["reconstruction"], values["reconstruction"])
     close(found["rate_charged"], values["rate"])
-    nll, effective = importance_sampled(trained, x, 4)
+    nll, effective = (weighing := weighed(trained, x, 4)).nll, weighing.effective
     found = make.metrics(Likelihood(trained, 4), x)
     close(found["nll"], nll)
     close(found["nll_effective_samples"], effective)

@@ -10,12 +10,18 @@ from numpy.polynomial.hermite_e import hermegauss
 from scipy import stats
 from scipy.special import expit, logsumexp
 
-from aecli.evaluation import likelihood as module
+from aecli.evaluation import importance as module
 from aecli.evaluation.bound import Bound
-from aecli.evaluation.likelihood import Likelihood, importance_sampled
+from aecli.evaluation.likelihood import Likelihood
 from aecli.evaluation.noise import LIKELIHOOD, numbered, row_keys
 
 X_SIZE, Z_SIZE, VARIANCE = 6, 3, 0.4
+
+
+def importance_sampled(trained, x, draws):
+    """nll and effective sample size of each row."""
+    found = module.weighed(trained, x, draws)
+    return found.nll, found.effective
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +66,7 @@ def test_the_streaming_sum_against_scipy(linear):
     posterior = trained.autoencoder.encode(trained.weights, jnp.asarray(x)).posterior
     prior = trained.autoencoder.prior(trained.weights)
     arguments = (trained.autoencoder, trained.weights, jnp.asarray(x), posterior, prior, keys, jnp.arange(draws))
-    log_w = np.asarray(module._log_weights(*arguments), np.float64)
+    log_w = np.asarray(module.log_weights(*arguments), np.float64)
     nll, effective = importance_sampled(trained, x, draws)
     np.testing.assert_allclose(nll, np.log(draws) - logsumexp(log_w, axis=1), rtol=1e-5, atol=1e-5)
     w = np.exp(log_w - log_w.max(axis=1, keepdims=True))
@@ -73,7 +79,7 @@ def test_importance_weights_against_scipy(linear):
     keys = jax.random.split(jax.random.key(3), 4)
     q = trained.autoencoder.encode(trained.weights, x).posterior
     prior = trained.autoencoder.prior(trained.weights)
-    found = module._log_weights(trained.autoencoder, trained.weights, x, q, prior, keys, jnp.arange(3))
+    found = module.log_weights(trained.autoencoder, trained.weights, x, q, prior, keys, jnp.arange(3))
     decoder = trained.weights.parameters["decoder"]["last"]
     for i in range(4):
         for k in range(3):
