@@ -42,6 +42,7 @@ MetricGroup = Literal[
     "denoising",
     "classification",
     "projection",
+    "gradients",
 ]
 
 

@@ -39,7 +39,7 @@ def command(
         typer.Option(
             "--metrics",
             help="Groups, comma-separated: reconstruction, likelihood, representation, pca, sparsity, jacobian, "
-            "weights, manifold, denoising, classification, projection.",
+            "weights, manifold, denoising, classification, projection, gradients.",
         ),
     ] = None,
     importance_samples: Annotated[

@@ -19,6 +19,12 @@ if TYPE_CHECKING:
 
 ACTIVE = 0.01  # the variance over examples above which a unit's mean is active (Burda et al. 2016, sec. 5.2)
 
+COLLAPSED = (
+    "the posterior has collapsed: no unit of the mean code varies with the row, so that a code tells nothing. "
+    "Warm the rate up (objective.rate.weight={kind: linear, start: 0.0, end: 1.0, steps: 5000}), give it free bits "
+    "(objective.rate.free_bits=0.1), or lower its weight"
+)
+
 
 class Bound:
     """elbo = -(distortion + rate), distortion = -E_q log p(x|z), rate = KL(q(z|x) || p(z)), and active_units.
@@ -51,7 +57,7 @@ class Bound:
         found = {name: self.sides.metric(name, text) for name, text in unit.items()}
         active = int(np.sum(self.codes.deviation**2 > ACTIVE))
         text = f"units of {len(self.codes.cards)} whose mean varies by more than {ACTIVE}"
-        return Measured(found | {"active_units": Metric(active, text)}, [])
+        return Measured(found | {"active_units": Metric(active, text)}, [] if active else [COLLAPSED])
 
 
 def _sides(trained: Trained) -> Any:

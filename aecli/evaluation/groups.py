@@ -10,6 +10,8 @@ from aecli.evaluation.annealed import Annealing
 from aecli.evaluation.bound import Bound
 from aecli.evaluation.classification import Classification
 from aecli.evaluation.denoising import Denoising
+from aecli.evaluation.exact import Exact
+from aecli.evaluation.gradients import Gradients
 from aecli.evaluation.jacobian import Jacobian
 from aecli.evaluation.likelihood import Annealed, Likelihood
 from aecli.evaluation.manifold import Manifold
@@ -54,7 +56,7 @@ def _likelihood(trained: Trained, asked: Asked) -> list[Group]:
     if how.method != "importance":
         annealing = Annealing(how.chains, how.temperatures, how.leapfrog, how.rows)
         found.append(Annealed(trained, annealing, draws, asked.say))
-    return found
+    return [*found, Exact(trained)]
 
 
 STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in which they are shown
@@ -70,6 +72,7 @@ STEPS: dict[str, Callable[[Trained, Asked], list[Group]]] = {  # in the order in
     "denoising": lambda trained, asked: [Denoising(trained)],
     "classification": lambda trained, asked: [Classification(trained)],
     "projection": lambda trained, asked: [Projection(trained)],
+    "gradients": lambda trained, asked: [Gradients(trained)],
 }
 ALWAYS = {"objective"}
 GROUPS = tuple(name for name in STEPS if name not in ALWAYS)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Int, Key, UInt
 
 from aecli.training.keys import EVALUATION, stream_key
 
-TERMS, BOUND, LIKELIHOOD, CORRUPTED, ANNEALED = range(5)
+TERMS, BOUND, LIKELIHOOD, CORRUPTED, ANNEALED, GRADIENTS = range(6)
 
 
 def numbered(seed: int, rows: int, first: int = 0) -> tuple[UInt[np.ndarray, " rows"], Int[np.ndarray, " rows"]]:

@@ -12,6 +12,7 @@ from aecli.report.codes import codes
 from aecli.report.curves import curves
 from aecli.report.denoising import denoising
 from aecli.report.field import field
+from aecli.report.gradients import gradients
 from aecli.report.interpolations import interpolations
 from aecli.report.jacobian import jacobian
 from aecli.report.manifold import manifold
@@ -26,6 +27,7 @@ __all__ = [
     "curves",
     "denoising",
     "field",
+    "gradients",
     "interpolations",
     "jacobian",
     "manifold",

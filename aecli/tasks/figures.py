@@ -16,7 +16,7 @@ from aecli.report import figures
 from aecli.report.sheet import check_drawable
 from aecli.runs.files import cannot
 from aecli.runs.metrics import Metrics
-from aecli.tasks import atlas, noise, spectrum
+from aecli.tasks import atlas, gradients, noise, spectrum
 from aecli.tasks.units import in_units
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def draw_run(trained: Trained) -> list[Path]:
         _weights(trained, folder, name),
         _maps(trained, rows, folder, f"{name}: maps of the {split} split"),
         spectrum.draw(trained, rows, folder, f"{name}: the encoder's Jacobian"),
+        gradients.draw(trained, rows, folder, f"{name}: the noise of the encoder's gradient"),
         noise.field(trained, rows, folder, f"{name}: r(x) - x"),
     ]
     columns = _columns(trained)

@@ -65,3 +65,12 @@ def test_sums_per_example(shape):
     values = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     expected = values.astype(np.float64).reshape(3, -1).sum(axis=1)
     np.testing.assert_allclose(per_example(values), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_a_collapsed_posterior_is_named(make):
+    trained, w, b = make.linear(2, 2, 1.0)
+    for spread, told in ((0.0, True), (5.0, False)):
+        head = {"kernel": np.array([[spread, 0, 0, 0], [0, 0.01, 0, 0]]), "bias": np.zeros(4)}
+        make.set_weights(trained, head=head, decoder={"kernel": w.T, "bias": b})
+        notes = make.measured(Bound(trained), np.array([[1.0, 1.0], [-1.0, -1.0]], np.float32)).notes
+        assert [("collapsed" in note) for note in notes] == [True] * told
