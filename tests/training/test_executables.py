@@ -214,3 +214,11 @@ def test_what_names_no_precision_is_computed_in_float32_wherever_it_runs():
     for text in (there, program.lower(like).as_text()):
         assert "HIGHEST" in text
         assert "DEFAULT" not in text
+
+
+def test_what_calls_lapack_is_not_kept(cache):
+    """Its addresses are set when such a call is lowered, which a process that takes a kept program never does."""
+    found, made = counted(Executable("cholesky", jnp.linalg.cholesky, "one"), 4 * np.eye(3, dtype=np.float32))
+    np.testing.assert_array_equal(found, 2 * np.eye(3))
+    assert (made.misses, made.unkept) == (1, 1)
+    assert not cache.exists() or not list(cache.iterdir())
