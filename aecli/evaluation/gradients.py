@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,8 @@ WAYS = {
     "score_function": ("score_function", 1),
     "baseline": ("score_function", DRAWS),
 }
+MANY = 50  # draws of the importance-weighted bound
+WEIGHTED = {"iwae": ("iwae", MANY), "dreg": ("dreg", MANY)}
 SAID = {
     "reparameterised": "by z = mu + sigma eps, one draw",
     "score_function": "by the score function, one draw",
@@ -39,13 +42,21 @@ class Noise:
     mean: Float[np.ndarray, " parameters"]
     variance: Float[np.ndarray, " parameters"]
 
+    @property
+    def snr(self) -> float:
+        """|mean| / deviation, mean over the parameters that have a noise."""
+        noisy = self.variance > 0
+        return float(np.mean(np.abs(self.mean[noisy]) / np.sqrt(self.variance[noisy]))) if noisy.any() else math.nan
+
 
 class Gradients:
     """gradient_variance_<way>: the variance of the encoder's gradient over draws of the code, mean over parameters.
 
     One batch of at most 128 of the rows, in evaluation mode, 200 gradients of the objective at weight 1 without free
-    bits, corruption and penalties; and how many times the trick's variance the others have, at the gradient's own mean
-    the same. Source: Kingma & Welling 2014, sec. 2.2 and 2.4; Mohamed et al. 2020.
+    bits, corruption and penalties; and how many times the trick's variance the others have, whose mean is the same.
+    gradient_snr_iwae and gradient_snr_dreg: of the bound of 50 importance-weighted draws, |mean| / deviation, mean over
+    parameters, of at most 20 rows (Rainforth et al. 2018; Tucker et al. 2019). Source: Kingma & Welling 2014, sec. 2.2
+    and 2.4; Mohamed et al. 2020.
     """
 
     def __init__(self, trained: Trained):
@@ -69,6 +80,12 @@ class Gradients:
         for way in ("score_function", "baseline"):
             text = "times the variance with reparameterised draws"
             metrics[f"gradient_variance_ratio_{way}"] = Metric(float(found[way]) / trick, text)
+        few = self.sample.taken()["x"][: ROWS * DRAWS // MANY]
+        for way, how in WEIGHTED.items():
+            text = (
+                f"|mean| / deviation of the encoder's gradient, mean over parameters, {MANY} draws, {REPEATS} repeats"
+            )
+            metrics[f"gradient_snr_{way}"] = Metric(_noise(self.trained, few, *how).snr, text)
         return Measured(metrics, [])
 
 

@@ -39,7 +39,7 @@ _IRRELEVANT = (
 )
 
 
-_LAPACK = "@lapack_"  # what calls it crashes in a process that has lowered no such call: its addresses are not set
+_LAPACK = b"lapack_"  # what calls it crashes in a process that has lowered no such call: its addresses are not set
 
 _FEW: dict[str, Any] = {"xla_backend_optimization_level": 1}
 _COMPILING = Lock()
@@ -108,20 +108,20 @@ class Executable:
     def _compiled(self, *args: Any) -> Any:
         path, device = self._path(*args), _device(args)
         options = _FEW if self.once and device is not None and device.platform == "cpu" else None
-        lowered = self.lower(*args)
         if path is None:
-            return lowered.compile(compiler_options=options)
+            return self.lower(*args).compile(compiler_options=options)
         with _COMPILING, _without_cache():
-            made = lowered.compile(compiler_options=options)
+            made = self.lower(*args).compile(compiler_options=options)
         note(misses=1)
-        if _LAPACK in lowered.as_text():
-            note(unkept=1)
-            return made
         shapes = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype), made.out_info)
         try:
-            _keep(path, Kept(shapes, serialize(made)))
+            program = serialize(made)
         except (ValueError, NotImplementedError):
+            program = None
+        if program is None or _LAPACK in program[0]:
             note(unkept=1)
+        else:
+            _keep(path, Kept(shapes, program))
         return made
 
     def _file(self, *args: Any) -> Kept | None:

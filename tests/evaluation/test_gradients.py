@@ -54,6 +54,7 @@ def test_the_ways_agree_in_the_mean_and_the_trick_has_least_noise(make):
     assert found["score_function"].variance.mean() > 10 * trick.variance.mean()
     metrics = make.metrics(Gradients(trained), X)
     assert metrics["gradient_variance_baseline"].value < metrics["gradient_variance_score_function"].value
+    assert metrics["gradient_snr_dreg"].value > metrics["gradient_snr_iwae"].value > 0
     ratio = found["baseline"].variance.mean() / trick.variance.mean()
     assert metrics["gradient_variance_ratio_baseline"].value == pytest.approx(ratio)
 
