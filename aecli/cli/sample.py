@@ -11,6 +11,7 @@ from aecli.cli.common import (
     OUTPUTS,
     CheckpointOption,
     JsonOption,
+    Reporter,
     Root,
     RunArgument,
     SeedOption,
@@ -23,6 +24,7 @@ NAME = "sample"
 
 
 def command(
+    context: typer.Context,
     run: RunArgument,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="A .npy, .npz, .csv or .parquet file, or a .png of images.")
@@ -31,7 +33,7 @@ def command(
         int | None, typer.Option("--count", "-n", min=1, help="How many to draw (64), or pairs to walk between (8).")
     ] = None,
     sampler: Annotated[
-        str, typer.Option("--sampler", help="prior, mixture, or auto: the prior where there is one.")
+        str, typer.Option("--sampler", help="prior, mixture, flow, or auto: the prior where there is one.")
     ] = "auto",
     interpolate: Annotated[
         int | None,
@@ -72,5 +74,6 @@ def command(
     elif manifold:
         found = sample.manifold(trained, manifold, output)
     else:
-        found = sample.sample(trained, count or 64, sampler, seed, output, warn=warned)
+        with Reporter(context.obj["quiet"]) as progress:
+            found = sample.sample(trained, count or 64, sampler, seed, output, warn=warned, say=progress.say)
     written(trained, output, len(found.samples), json)

@@ -15,6 +15,7 @@ from aecli.config.problems import Problem, UserError, did_you_mean
 from aecli.report.sheet import check_drawable, contact_sheet
 from aecli.tasks.aggregate import tell
 from aecli.tasks.codes import training_codes
+from aecli.tasks.flow import flow_of
 from aecli.tasks.mixture import mixture_of
 from aecli.tasks.output import check_output, columns_of, write_csv, write_npy, write_npz, write_parquet, write_png
 from aecli.tasks.units import in_units, unit_columns
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from aecli.training.trained import Trained
 
 SUFFIXES = (".npy", ".npz", ".csv", ".parquet", ".png")
-SAMPLERS = ("auto", "prior", "mixture")
+SAMPLERS = ("auto", "prior", "mixture", "flow")
 LEGIBLE = 56
 MOST_UNITS = 16  # of a traversal
 MIDDLE = (0.01, 0.99)  # quantiles of the training codes between which a unit or a map goes
@@ -81,9 +82,10 @@ def sample(
     seed: int = 0,
     output: str | Path | None = None,
     warn: Warn | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> Samples:
-    """`count` new rows: z from the prior, or from the mixture fitted to the training codes, then the
-    decoder's mean.
+    """`count` new rows: z from the prior, or from a mixture or a flow fitted to the training codes, then the decoder's
+    mean.
 
     `auto` is the prior where the bottleneck has one, else the mixture; it warns where the codes are far from that
     prior. UserError for a prior that is not there.
@@ -94,7 +96,10 @@ def sample(
     asked, sampler = sampler, _sampler(trained, sampler)
     if warn and (asked, sampler) == ("auto", "prior"):
         tell(trained, warn)
-    codes = _prior_codes(trained, count, seed) if sampler == "prior" else mixture_of(trained, warn).sample(count, seed)
+    if sampler == "prior":
+        codes = _prior_codes(trained, count, seed)
+    else:
+        codes = (flow_of(trained, say) if sampler == "flow" else mixture_of(trained, warn)).sample(count, seed)
     return _decoded(trained, codes, ceil(sqrt(count)), sampler, path)
 
 
@@ -208,7 +213,7 @@ def _sampler(trained: Trained, name: str) -> str:
         raise UserError(Problem(f"no sampler is called '{name}'", hint=did_you_mean(name, SAMPLERS)))
     if name == "prior" and not has_prior:
         text = "this bottleneck has no prior to draw from"
-        raise UserError(Problem(text, hint="use --sampler mixture, which is fitted to the training codes"))
+        raise UserError(Problem(text, hint="use --sampler mixture or flow, which are fitted to the training codes"))
     return ("prior" if has_prior else "mixture") if name == "auto" else name
 
 
