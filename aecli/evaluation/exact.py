@@ -31,6 +31,8 @@ class Exact:
 
     def add(self, block: Split, first: int) -> None:
         """The next rows."""
+        if np.isnan(block.x).any():
+            self.model = None  # a hole that no training row had
         if self.model is not None:
             self.moments.add({"nll": -self.model.log_prob(block.x.reshape(len(block), -1))})
 

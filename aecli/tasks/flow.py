@@ -64,6 +64,8 @@ def fit(codes: Float[np.ndarray, " rows size"], say: Callable[[str], None] = lam
         raise UserError(Problem(text, hint="use --sampler mixture"))
     if rows < 2:
         raise UserError(Problem("a flow needs two training codes at least", hint="use --sampler mixture"))
+    if not np.isfinite(codes).all():
+        raise UserError(Problem("some training codes are not finite: no flow can be fitted to them"))
     mean, spread = codes.mean(axis=0, dtype=np.float64), codes.std(axis=0, dtype=np.float64)
     constant = codes.max(axis=0) == codes.min(axis=0)
     standard = (codes - mean) / np.where(constant, 1, spread)

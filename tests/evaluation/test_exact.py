@@ -56,6 +56,13 @@ def test_other_models_have_none(make, model, objective):
     assert make.metrics(Exact(make.build((6,), model, objective)), np.ones((4, 6))) == {}
 
 
+def test_a_hole_that_training_did_not_have_leaves_it_out(make):
+    trained, _, _ = make.linear(6, 3, 0.4)
+    x = np.zeros((4, 6), np.float32)
+    x[2, 1] = np.nan
+    assert make.metrics(Exact(trained), x) == {}
+
+
 def test_categories_and_holes_have_none(make):
     layout = Layout((3,), True, (0, 3, 0), (False, False, True), (0.0, 1.0, 0.0), (0.0, -0.1, 0.0))
     trained = make.build(layout, {"encoder": {"widths": []}, "bottleneck": GAUSSIAN}, {})

@@ -64,3 +64,8 @@ def test_it_is_kept_with_the_run_and_refuses_what_is_damaged(tmp_path, short, mo
 def test_a_code_of_one_unit_is_refused(short):
     with pytest.raises(UserError, match="has one"):
         fit(np.zeros((10, 1)))
+
+
+def test_codes_that_are_not_finite_are_refused():
+    with pytest.raises(UserError, match="not finite"):
+        fit(np.array([[0.0, 1.0], [np.nan, 2.0], [1.0, 3.0]]))
